@@ -1,0 +1,1 @@
+"""The fakes of the venues: one module each, loaded only when it is asked for."""
