@@ -14,9 +14,8 @@ from .exchanges import ALL as EXCHANGES
 from .exchanges.bitflyer import bitFlyerDataStore
 from .exchanges.bybit import BybitDataStore
 from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
+from .version import __version__
 from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
-
-__version__ = "0.1.0"
 
 __all__ = [
     "EXCHANGES",

@@ -6,6 +6,7 @@
     ├── ConfigError (ValueError)      credentials, an argument or an exchange record that cannot work
     ├── SigningError                  a request that must not be signed, or cannot be
     │   └── RedirectRefused           a signed request was redirected to another origin
+    ├── HandshakeRefused              .status: the server will never open this WebSocket (401, 403, 404, 410)
     ├── LoginError                    .reply: what the exchange said, secrets removed
     │   ├── LoginRefused              the exchange said no
     │   └── LoginTimeout              the exchange said nothing
@@ -24,6 +25,7 @@ from typing import Any
 __all__ = [
     "ClientClosed",
     "ConfigError",
+    "HandshakeRefused",
     "InitializeError",
     "LoginError",
     "LoginRefused",
@@ -50,6 +52,18 @@ class SigningError(TopgunError):
 
 class RedirectRefused(SigningError):
     """A signed request was answered by a redirect to another origin, which topgun does not follow."""
+
+
+class HandshakeRefused(TopgunError):
+    """The server refused the very first WebSocket handshake in a way that trying again cannot change.
+
+    Attributes:
+        status: The HTTP status of the answer.
+    """
+
+    def __init__(self, place: str, status: int) -> None:
+        super().__init__(f"{place}: the server refused the WebSocket handshake with HTTP {status}")
+        self.status = status
 
 
 class LoginError(TopgunError):

@@ -1,0 +1,366 @@
+"""`Client`: HTTP requests that are signed for the exchange they go to, and the sockets of the same account."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+from multidict import CIMultiDict
+
+from .auth import Auth
+from .clock import RisingInstants, SystemClock
+from .credentials import load_credentials
+from .errors import ClientClosed, ConfigError
+from .exchange import Draft, Registry, requesters
+from .exchanges import ALL, REGISTRY
+from .request import FetchResult, NotJSONContent, PendingRequest, authorized, decode, join, with_params
+from .seam import active_connector
+from .signing import Intent, discreet, intending, origin_of, sign_request, unsign_sent_url
+from .version import __version__
+from .ws import WebSocketApp, Wiring
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Coroutine, Iterable, Sequence
+    from types import TracebackType
+
+    from yarl import URL
+
+    from .clock import Clock
+    from .exchange import Exchange
+    from .typedefs import (
+        APICredentialsDict,
+        JsonLoads,
+        RequestContextManager,
+        WsBytesHandler,
+        WsJsonHandler,
+        WsStrHandler,
+    )
+
+__all__ = ["Client", "FetchResult", "NotJSONContent"]
+
+logger = logging.getLogger("topgun.client")
+
+# An order that is not answered within half a minute needs a decision, not more patience (aiohttp waits 5 minutes).
+_TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)
+_CLOCK = SystemClock()
+# Shared by the clients of this process: two of them may use the same key.
+_INSTANTS = RisingInstants(_CLOCK)
+
+
+class Client:
+    """Sends requests and opens sockets; signs both wherever the host is known and a credential is there.
+
+    Make it inside a running event loop, best as ``async with topgun.Client(...) as client:``.
+
+    Args:
+        apis: ``{"name": [key, secret]}``, or the path of a JSON file of that form, or ``None`` for ``./apis.json`` or
+            else the file that the environment variable ``TOPGUN_APIS`` names.
+        base_url: Put before every ``url`` that has no scheme (not before those of `ws_connect`).
+        exchanges: The venues to know; add your own with ``(*topgun.EXCHANGES, MINE)``.
+        clock: Where timestamps, waits and random numbers come from.
+        json_loads: Decodes frames and responses.
+        allow_plaintext: Sign over ``http://`` and ``ws://`` too, and not only to this computer.
+        **kwargs: For ``aiohttp.ClientSession``. By default no limit of connections (a signed request must not grow
+            old in a queue) and ``timeout=aiohttp.ClientTimeout(total=30, sock_connect=10)`` (s).
+
+    Raises:
+        ConfigError: `apis` or `exchanges` cannot work.
+        RuntimeError: There is no running event loop.
+    """
+
+    def __init__(
+        self,
+        apis: APICredentialsDict | str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None,
+        base_url: str | URL = "",
+        *,
+        exchanges: Iterable[Exchange] = ALL,
+        clock: Clock = _CLOCK,
+        json_loads: JsonLoads = json.loads,
+        allow_plaintext: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        asyncio.get_running_loop()
+        self._base_url = str(base_url)
+        self._registry = REGISTRY if exchanges is ALL else Registry(exchanges)
+        self._credentials = load_credentials(apis, self._registry.shapes)
+        self._instants = _INSTANTS if clock is _CLOCK else RisingInstants(clock)
+        self._json_loads = json_loads
+        self._allow_plaintext = allow_plaintext
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._session = _session(kwargs)
+        self._wiring = Wiring(
+            session=self._session,
+            registry=self._registry,
+            credentials=self._credentials,
+            clock=clock,
+            json_loads=json_loads,
+            connect=self._connect,
+            requester=self,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def closed(self) -> bool:
+        """True once the client is closed."""
+        return self._session.closed
+
+    @property
+    def apps(self) -> tuple[WebSocketApp, ...]:
+        """The sockets that were opened with `ws_connect` and are not closed."""
+        return tuple(self._wiring.apps)
+
+    async def close(self) -> None:
+        """Close the sockets, end the tasks, close the session; a second call does nothing."""
+        self._closing = True
+        try:
+            await asyncio.gather(*(app.close() for app in self.apps))
+        finally:  # also when a handler of one of the sockets closes the client, and is cancelled by that
+            tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._session.close()
+
+    def request(
+        self, method: str, url: str | URL, *, params: Any = None, data: Any = None, **kwargs: Any
+    ) -> RequestContextManager:
+        """Send a request, signed if the host is known and a credential for it is there.
+
+        Args:
+            method: Any HTTP method.
+            url: With a scheme, or else what follows ``base_url``.
+            params: Added to the query of `url`: a mapping, pairs, or ``"a=1&b=2"``.
+            data: The body. To an exchange it goes in the form that it wants (JSON or form); ``str`` and ``bytes``
+                go, and are signed, as they are.
+            **kwargs: ``auth=None`` to not sign, an ``aiohttp.BasicAuth``; ``json=`` for a JSON body; and what
+                ``aiohttp.ClientSession.request`` takes: ``headers``, ``timeout``, ``allow_redirects``, ...
+
+        Returns:
+            Await it for the ``aiohttp.ClientResponse``, or open it with ``async with``. No status is an error.
+
+        Raises:
+            ClientClosed: The client is closed.
+            ConfigError: `url` or the body is not clear.
+            SigningError: The request must not, or cannot, be signed; it was not sent.
+            aiohttp.ClientError: There is no response.
+            TimeoutError: There is no response in time.
+        """
+        return PendingRequest(self._send(method, url, params=params, data=data, **kwargs))
+
+    def get(self, url: str | URL, *, params: Any = None, **kwargs: Any) -> RequestContextManager:
+        """Send a GET; see `request`."""
+        return self.request("GET", url, params=params, **kwargs)
+
+    def post(self, url: str | URL, *, data: Any = None, **kwargs: Any) -> RequestContextManager:
+        """Send a POST; see `request`."""
+        return self.request("POST", url, data=data, **kwargs)
+
+    def put(self, url: str | URL, *, data: Any = None, **kwargs: Any) -> RequestContextManager:
+        """Send a PUT; see `request`."""
+        return self.request("PUT", url, data=data, **kwargs)
+
+    def delete(self, url: str | URL, *, data: Any = None, **kwargs: Any) -> RequestContextManager:
+        """Send a DELETE; see `request`."""
+        return self.request("DELETE", url, data=data, **kwargs)
+
+    async def fetch(
+        self, method: str, url: str | URL, *, params: Any = None, data: Any = None, **kwargs: Any
+    ) -> FetchResult:
+        """Send a request as `request` does, read the response and decode it as JSON, whatever its type says."""
+        async with self.request(method, url, params=params, data=data, **kwargs) as response:
+            try:
+                text = await response.text()
+            except UnicodeDecodeError as error:
+                text = await response.text(errors="replace")
+                failure = json.JSONDecodeError(f"Body is not {error.encoding} text", text, 0)
+                return FetchResult(response, text, NotJSONContent(failure))
+            return FetchResult(response, text, decode(text, self._json_loads))
+
+    async def request_json(self, method: str, url: str, **kwargs: Any) -> Any:
+        """Send a request as `request` does and return the decoded JSON; for stores and logins."""
+        async with self.request(method, url, **kwargs) as response:
+            return self._json_loads(await response.text())
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task of this client: logged if it fails, cancelled when the client closes."""
+        if self._closing:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def ws_connect(
+        self,
+        url: str | URL,
+        *,
+        send_str: str | list[str] | None = None,
+        send_bytes: bytes | list[bytes] | None = None,
+        send_json: Any = None,
+        hdlr_str: WsStrHandler | list[WsStrHandler] | None = None,
+        hdlr_bytes: WsBytesHandler | list[WsBytesHandler] | None = None,
+        hdlr_json: WsJsonHandler | list[WsJsonHandler] | None = None,
+        backoff: tuple[float, float, float, float] = (1.92, 60.0, 1.618, 5.0),
+        autoping: bool = True,
+        heartbeat: float | None = 10.0,
+        auth: Any = Auth,
+        login_timeout: float = 10.0,
+        silence: float | None = None,
+        **kwargs: Any,
+    ) -> WebSocketApp:
+        """Open a WebSocket and keep it open: log in, subscribe, serve, and again after every loss.
+
+        Args:
+            url: The full URL.
+            send_str: Sent after each login; one text or a list of texts.
+            send_bytes: The same for bytes.
+            send_json: The same for messages (a list is a list of messages).
+            hdlr_str: Called with ``(text, ws)`` for each text frame; one or a list, functions or coroutine functions.
+            hdlr_bytes: The same for binary frames.
+            hdlr_json: The same for every frame that is JSON, decoded once.
+            backoff: Waits between connections: smallest, largest (s), factor, largest first wait (s).
+            autoping: Answer pings.
+            heartbeat: Send a ping after so many seconds of silence, ``None`` = never.
+            auth: ``None`` to neither sign nor log in.
+            login_timeout: How long the exchange may take to answer the login (s).
+            silence: Take the connection for lost after so many seconds without a message, ``None`` = never.
+            **kwargs: For ``aiohttp.ClientSession.ws_connect``.
+
+        Returns:
+            The app, at once; await it for the first connection, ``await app.ready()`` for login and subscriptions.
+
+        Raises:
+            ClientClosed: The client is closed.
+        """
+        if self._closing:
+            raise ClientClosed("the client is closed: make a new one")
+        return WebSocketApp(
+            self._session,
+            str(url),
+            send_str=send_str,
+            send_bytes=send_bytes,
+            send_json=send_json,
+            hdlr_str=hdlr_str,
+            hdlr_bytes=hdlr_bytes,
+            hdlr_json=hdlr_json,
+            backoff=backoff,
+            autoping=autoping,
+            heartbeat=heartbeat,
+            auth=auth,
+            login_timeout=login_timeout,
+            silence=silence,
+            **kwargs,
+        )
+
+    async def _send(
+        self,
+        method: str,
+        url: str | URL,
+        *,
+        auth: Any = Auth,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        middlewares: Sequence[aiohttp.ClientMiddlewareType] | None = None,
+        **kwargs: Any,
+    ) -> aiohttp.ClientResponse:
+        if self.closed:
+            raise ClientClosed("the client is closed: make a new one")
+        if data is not None and kwargs.get("json") is not None:
+            raise ConfigError("give the body as data= or as json=, not as both")
+        draft = Draft(method.upper(), with_params(join(self._base_url, url), params), authorized(headers, auth), data)
+        intent = self._intent(draft, auth, kwargs.get("json"))
+        if intent is not None:
+            kwargs["json"], data = None, intent.payload
+        elif data is not None:
+            data = self._encoded(draft)
+        if middlewares is not None:
+            # aiohttp takes these instead of the session's, and with those the signer would be gone.
+            kwargs["middlewares"] = (*middlewares, sign_request)
+        try:
+            with intending(intent):
+                response = await self._session.request(method, draft.url, data=data, headers=draft.headers, **kwargs)
+        except aiohttp.ClientError as error:
+            failure = discreet(error)
+        else:
+            requesters[response] = self
+            return response
+        raise failure
+
+    async def _connect(
+        self, url: URL, *, auth: Any = Auth, params: Any = None, headers: Any = None, **kwargs: Any
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket for a `WebSocketApp`, signing the upgrade where the host has a signer."""
+        draft = Draft("GET", with_params(url, params), authorized(headers, auth), upgrade=True)
+        try:
+            with intending(self._intent(draft, auth, None)):
+                socket: aiohttp.ClientWebSocketResponse = await self._session.ws_connect(
+                    draft.url, headers=draft.headers, **kwargs
+                )
+                return socket
+        except aiohttp.ClientError as error:
+            failure = discreet(error)
+        raise failure
+
+    def _intent(self, draft: Draft, auth: object, json_body: Any) -> Intent | None:
+        """Return what to sign; ``None`` unless the host has a signer and its credential is there."""
+        host = self._registry.get(draft.url.host or "")
+        if auth is not Auth or host is None or host.sign is None or host.api is None:
+            return None
+        name = host.api if isinstance(host.api, str) else host.api(self._with_defaults(draft))
+        credential = self._credentials.get(name)
+        if credential is None:
+            return None
+        return Intent(
+            host=host,
+            credential=credential,
+            origin=origin_of(draft.url),
+            instants=self._instants,
+            data=draft.data if json_body is None else json.dumps(json_body).encode(),
+            content_type=None if json_body is None else "application/json",
+            upgrade=draft.upgrade,
+            allow_plaintext=self._allow_plaintext,
+        )
+
+    def _with_defaults(self, draft: Draft) -> Draft:
+        """Return a copy of `draft` that has the session's headers under its own."""
+        headers = CIMultiDict(self._session.headers)
+        headers.update(draft.headers)
+        return replace(draft, headers=headers)
+
+    def _encoded(self, draft: Draft) -> Any:
+        """Return the body of an unsigned request: bytes where the host has a wish, else the caller's data."""
+        host = self._registry.get(draft.url.host or "")
+        if host is not None and host.encode is not None:
+            host.encode(draft)
+        return draft.data if draft.body is None else draft.body
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task of the client failed: %s: %s", type(error).__name__, error)
+
+
+def _session(kwargs: dict[str, Any]) -> aiohttp.ClientSession:
+    """Make the aiohttp session; the signer is the innermost of its middlewares."""
+    headers = CIMultiDict(kwargs.pop("headers", None) or ())
+    headers.setdefault("User-Agent", f"topgun/{__version__}")
+    middlewares = (*(kwargs.pop("middlewares", None) or ()), sign_request)
+    traces = [*(kwargs.pop("trace_configs", None) or ()), unsign_sent_url()]
+    kwargs.setdefault("timeout", _TIMEOUT)
+    if kwargs.get("connector") is None:
+        kwargs["connector"] = active_connector() or aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(headers=headers, middlewares=middlewares, trace_configs=traces, **kwargs)

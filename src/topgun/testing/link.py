@@ -1,0 +1,162 @@
+"""`Link`: one WebSocket, seen from the exchange's end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+from aiohttp import WSMsgType, web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarl import URL
+
+    from .script import Fault, Faults
+
+__all__ = ["Link"]
+
+
+class Link:
+    """One WebSocket that a client opened, and what became of it.
+
+    Attributes:
+        number: 1 for the first socket of this fake exchange.
+        host: The host that the client meant.
+        path: The path that it asked for.
+        query: The query of the handshake.
+        open: False once the connection has ended.
+        received: Every frame of the client, in order.
+        api: Whose account is logged in; ``None`` before the login.
+        topics: What it subscribed to; kept by the venue.
+    """
+
+    def __init__(self, number: int, url: URL, request: web.BaseRequest, faults: Faults) -> None:
+        self.number = number
+        self.host, self.path, self.query = url.host or "", url.path, dict(url.query)
+        self.open = False
+        self.received: list[str | bytes] = []
+        self.api: str | None = None
+        self.topics: dict[str, Any] = {}
+        self._request = request
+        self._faults = faults
+        self._suffered: list[Fault] = []
+        self._late: dict[str, list[str]] = {}
+        self._queue: asyncio.Queue[str | int] = asyncio.Queue()
+        self._ws = web.WebSocketResponse(timeout=0.2)
+
+    def __repr__(self) -> str:
+        return f"<Link {self.number} {self.host}{self.path} {'open' if self.open else 'closed'}>"
+
+    # --- for venues ---
+
+    def send(self, message: Any, *, topic: str = "", update: bool = False) -> None:
+        """Send a message, unless a fault spoils it.
+
+        Args:
+            message: Sent as JSON.
+            topic: What it belongs to; empty for an answer.
+            update: It changes what earlier messages of the topic said.
+        """
+        if self._suffers("half_open", topic) or (topic and self._suffers("silence", topic)):
+            return
+        text = json.dumps(message, ensure_ascii=False)
+        for ready in self._spoiled(text, message, topic) if update else [text]:
+            self._queue.put_nowait(ready)
+
+    def login_answer(self) -> Literal["honest", "refuse", "silent"]:
+        """Tell how to answer the login that has just arrived."""
+        fault = self._faults.take("login", self.host, self.path)
+        answer: Literal["honest", "refuse", "silent"] = fault.value["answer"] if fault else "honest"
+        return answer
+
+    # --- for the server ---
+
+    async def serve(self, hear: Callable[[Link, str | bytes], None]) -> web.WebSocketResponse:
+        """Answer the handshake, then give `hear` every frame until the connection ends."""
+        await self._ws.prepare(self._request)
+        self.open = True
+        sender = asyncio.create_task(self._send())
+        try:
+            for fault in self._faults.lasting(self.host, self.path):
+                self.suffer(fault)
+            async for frame in self._ws:
+                if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not self._suffers("half_open"):
+                    self.received.append(frame.data)
+                    hear(self, frame.data)
+        finally:
+            self.open = False
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+        return self._ws
+
+    def suffer(self, fault: Fault) -> None:
+        """Let a fault of sockets happen to this one."""
+        fault.used += 1
+        if fault.kind == "drop":
+            self.abort()
+        elif fault.kind == "close":
+            self._queue.put_nowait(fault.value["code"])
+        else:
+            self._suffered.append(fault)
+            transport = self._request.transport
+            if fault.kind == "half_open" and transport is not None:
+                transport.pause_reading()
+                fault.on_lift.append(transport.resume_reading)
+
+    def abort(self) -> None:
+        """Cut the TCP connection."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    # --- inside ---
+
+    async def _send(self) -> None:
+        with suppress(ConnectionError):
+            while True:
+                item = await self._queue.get()
+                if isinstance(item, int):
+                    await self._ws.close(code=item)
+                else:
+                    await self._ws.send_str(item)
+
+    def _suffers(self, kind: str, topic: str = "") -> bool:
+        return any(fault.kind == kind and fault.concerns(self.host, self.path, topic) for fault in self._suffered)
+
+    def _spoiled(self, text: str, message: Any, topic: str) -> list[str]:
+        """Return what is sent instead of an update."""
+        late = self._late.pop(topic, [])
+
+        def strikes(kind: str) -> Fault | None:
+            return self._faults.take(kind, self.host, self.path, topic)
+
+        if strikes("gap"):
+            return late
+        if fault := strikes("corrupt"):
+            return [json.dumps(damaged(message)) if fault.value["row"] else text[: len(text) // 2], *late]
+        if strikes("duplicate"):
+            return [text, text, *late]
+        if not late and strikes("reorder"):
+            self._late[topic] = [text]
+            return []
+        return [text, *late]
+
+
+def damaged(message: Any) -> Any:
+    """Return a copy of a message in which the first row of its first list that holds any has lost its values."""
+    done = False
+
+    def visit(value: Any) -> Any:
+        nonlocal done
+        if isinstance(value, list) and value and isinstance(value[0], dict | list) and not done:
+            done = True
+            first = value[0]
+            row = dict.fromkeys(first) if isinstance(first, dict) else [None] * len(first)
+            return [row, *value[1:]]
+        if isinstance(value, dict):
+            return {key: visit(each) for key, each in value.items()}
+        return value
+
+    return visit(message)

@@ -1,0 +1,164 @@
+"""The watcher, given sockets and tables that the test moves by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from tests.support import until
+from topgun import BookStore, DataStore, DataStoreCollection, Topic
+from topgun.cli.watcher import Event, Tables, Watcher, first
+from topgun.ws import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Book(BookStore):
+    _GROUP = ("s",)
+    _SIDE, _ASK, _BID, _PRICE, _SIZE = "S", "a", "b", "p", "v"
+    _KEYS = ("s", "S", "p")
+
+
+class Orders(DataStore):
+    _KEYS = ("id",)
+
+
+class Venue(DataStoreCollection):
+    book = Topic(Book, "book")
+    order_events = Topic(DataStore, "orderevents")
+    orders = Topic(Orders, "orders")
+    stoporders = Topic(Orders, "stoporders")
+    positions = Topic(DataStore, "positions")
+    trades = Topic(DataStore, "trades")
+
+
+class App:
+    """A socket as the watcher sees it."""
+
+    def __init__(self, *handlers: Any) -> None:
+        self.url = "wss://example.test/ws?token=secret"
+        self.handlers = SimpleNamespace(json=handlers)
+        self.current_ws: object | None = None
+        self.state = State.CONNECTING
+
+
+@asynccontextmanager
+async def watching(*apps: App) -> AsyncIterator[Watcher]:
+    watcher = Watcher(lambda: [SimpleNamespace(apps=apps)], lambda event: None)  # type: ignore[list-item]
+    task = asyncio.create_task(watcher.run())
+    await until(lambda: len(watcher.apps) == len(apps))
+    await asyncio.sleep(0.05)  # the followers start
+    try:
+        yield watcher
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def kinds(watcher: Watcher) -> list[str]:
+    return [event.kind for event in watcher.events]
+
+
+def test_first_takes_the_first_field_with_a_value() -> None:
+    """A field is found under any of its spellings; an empty text counts as absent."""
+    assert first({"size": 0, "qty": 1}, "size", "qty") == 0
+    assert first({"price": "", "p": "7"}, "price", "p") == "7"
+    assert first({}, "price") == "?"
+
+
+def test_an_event_reads_as_one_line() -> None:
+    """An event shows when, what and which."""
+    assert str(Event(1.234, "fill", "BUY 1 at 2")) == "  1.23 s  fill: BUY 1 at 2"
+
+
+def test_tables_are_found_by_what_they_are() -> None:
+    """The first book, orders, positions and trades of a collection are found; event logs are none of them."""
+    venue, tables = Venue(), Tables()
+    tables.take(venue)
+    assert (tables.book, tables.orders) == (venue.book, venue.orders)
+    assert (tables.positions, tables.trades) == (venue.positions, venue.trades)
+    tables.take(Venue())
+    assert tables.book is venue.book
+    assert tables.orders is venue.orders
+
+
+async def test_a_socket_that_goes_and_comes_back() -> None:
+    """A connection is announced when it is subscribed, when it is gone, and when it is subscribed again."""
+    app = App()
+    async with watching(app) as watcher:
+        app.current_ws, app.state = object(), State.LOGIN
+        await asyncio.sleep(0.05)
+        assert kinds(watcher) == []
+        app.state = State.OPEN
+        await until(lambda: kinds(watcher) == ["connected"])
+        app.current_ws, app.state = None, State.WAITING
+        await until(lambda: kinds(watcher)[1:] == ["connection lost"])
+        app.current_ws, app.state = object(), State.OPEN
+        await until(lambda: kinds(watcher)[2:] == ["connection recovered"])
+        assert "secret" not in " ".join(map(str, watcher.events))
+
+
+async def test_a_socket_replaced_between_two_looks_was_lost() -> None:
+    """A connection that was lost and remade faster than the watcher looks is announced all the same."""
+    app = App()
+    app.current_ws, app.state = object(), State.OPEN
+    async with watching(app) as watcher:
+        await until(lambda: kinds(watcher) == ["connected"])
+        app.current_ws = object()
+        await until(lambda: kinds(watcher)[1:] == ["connection lost", "connection recovered"])
+
+
+async def test_a_book_that_becomes_right_wrong_and_right() -> None:
+    """The state of a book is told in the words of the demo, with its reason and its size."""
+    venue = Venue(heal=False)
+    async with watching(App(venue.onmessage, print, venue.onmessage)) as watcher:
+        venue.book._replace(("X",), [("2", "1")], [("1", "1")])
+        venue.book._mark(("X",), "live")
+        await until(lambda: kinds(watcher) == ["book live"])
+        assert watcher.events[-1].detail == "X, 1 asks, 1 bids"
+        venue.book._mark(("X",), "syncing", "7 is missing")
+        await until(lambda: kinds(watcher)[1:] == ["gap detected"])
+        assert watcher.events[-1].detail == "X, 7 is missing"
+        venue.book._mark(("X",), "live")
+        await until(lambda: kinds(watcher)[2:] == ["book live again"])
+        venue.book._mark(("X",), "stale", "gone")
+        await until(lambda: kinds(watcher)[3:] == ["book stale"])
+        venue.book._mark(("X",), "syncing", "")
+        venue.book._mark(("X",), "live")
+        await until(lambda: kinds(watcher)[4:] == ["book live again"])
+
+
+async def test_orders_that_rest_fill_and_go() -> None:
+    """An order is told when it rests, fills in part, fills, or goes without a fill."""
+    venue = Venue()
+    order = {"id": 1, "side": "BUY", "size": 2, "price": 10}
+    async with watching(App(venue.onmessage)) as watcher:
+        venue.orders._insert([order])
+        venue.orders._update([{"id": 1, "note": "nothing new"}])
+        venue.orders._update([{"id": 1, "size": 1, "status": "PartiallyFilled"}])
+        venue.orders._delete([{"id": 1, "status": "Filled"}])
+        venue.orders._update([order])
+        venue.orders._delete([{"id": 1, "status": "Cancelled"}])
+        await until(lambda: len(watcher.events) == 5)
+        assert [(event.kind, event.detail) for event in watcher.events] == [
+            ("order resting", "BUY 2 at 10"),
+            ("partial fill", "BUY 1 at 10"),
+            ("fill", "BUY 1 at 10"),
+            ("order resting", "BUY 2 at 10"),
+            ("order gone", "BUY 2 at 10"),
+        ]
+
+
+async def test_saw_waits_for_what_is_new() -> None:
+    """Waiting for an event counts from a given one on, whatever the order of the kinds."""
+    watcher = Watcher(list, lambda event: None)
+    watcher.tell("fill", "old")
+    waiting = asyncio.create_task(watcher.saw("fill", "order resting", since=1))
+    watcher.tell("order resting", "new")
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    watcher.tell("fill", "new")
+    await asyncio.wait_for(waiting, 1)

@@ -1,0 +1,227 @@
+"""The reader: dispatch of frames, handlers, what is not JSON, turns for other tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tests.support import until
+from topgun.ws import State
+from topgun.ws.reader import FRAMES_A_TURN
+
+if TYPE_CHECKING:
+    import pytest
+
+    from topgun.exchange import Link
+
+    from .server import Bench, Peer
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_d34_dispatch_table(net: Bench) -> None:
+    """D34: text goes to text handlers, then decoded to json handlers; binary likewise; strictly in order."""
+    calls: list[tuple[str, Any]] = []
+
+    def note(name: str) -> Any:
+        return lambda msg, ws: calls.append((name, msg))
+
+    app = net.app(
+        hdlr_str=[note("s1"), note("s2")], hdlr_bytes=(note("b1"), note("b2")), hdlr_json=[note("j1"), note("j2")]
+    )
+    await app.ready()
+    await net.server.peer.push('{"n": 1}', b'{"n": 2}', "3", b"pong", "ping", "")
+    await until(lambda: len(calls) == 18)
+    assert calls == [
+        ("s1", '{"n": 1}'),
+        ("s2", '{"n": 1}'),
+        ("j1", {"n": 1}),
+        ("j2", {"n": 1}),
+        ("b1", b'{"n": 2}'),
+        ("b2", b'{"n": 2}'),
+        ("j1", {"n": 2}),
+        ("j2", {"n": 2}),
+        ("s1", "3"),
+        ("s2", "3"),
+        ("j1", 3),
+        ("j2", 3),
+        ("b1", b"pong"),
+        ("b2", b"pong"),
+        ("s1", "ping"),
+        ("s2", "ping"),
+        ("s1", ""),
+        ("s2", ""),
+    ]
+    assert calls[2][1] is calls[3][1]  # decoded once, shared
+
+
+async def test_json_is_decoded_once_and_only_if_wanted(net: Bench) -> None:
+    """The decoder runs once a frame, and not at all without a json handler."""
+    decoded: list[Any] = []
+    net.wiring.json_loads = decoded.append
+    texts: list[str] = []
+    app = net.app(hdlr_str=lambda msg, ws: texts.append(msg))
+    await app.ready()
+    await net.server.peer.push("1", "x")
+    await until(lambda: texts == ["1", "x"])
+    assert decoded == []
+    got: list[Any] = []
+    app = net.app(hdlr_json=[lambda msg, ws: got.append(msg), lambda msg, ws: got.append(msg)])
+    await app.ready()
+    await net.server.peer.push("1")
+    await until(lambda: got == [None, None])
+    assert decoded == ["1"]
+
+
+async def test_d18_what_is_not_json_is_one_short_warning(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """D18: text, binary or damaged UTF-8 that is not JSON is one warning with at most 200 characters of it."""
+    got: list[Any] = []
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await app.ready()
+    await net.server.peer.push("x" * 5_000, b"\xff\xfe\xfd", "[" * 100_000, "ping", b"pong", {"last": 1})
+    await until(lambda: got)
+    assert got == [{"last": 1}]
+    said = warnings(caplog)
+    assert len(said) == 3
+    assert "JSONDecodeError" in said[0]
+    assert "UnicodeDecodeError" in said[1]
+    assert "RecursionError" in said[2]
+    for text in said:
+        assert text.startswith(f"ws://127.0.0.1:{net.server.port}/ws: not JSON")
+        assert len(text.split("): ", 1)[1]) <= 200
+    assert app.state is State.OPEN
+
+
+async def test_no_warning_without_a_json_handler(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a json handler nothing is expected to be JSON, not even while a claim is open."""
+    texts: list[str] = []
+    claims: list[Any] = []
+
+    async def heartbeat(link: Link) -> None:
+        claims.append(link.expect(lambda msg: msg == 5))
+        await claims[0]
+
+    net.host(heartbeat=heartbeat)
+    app = net.app(hdlr_str=lambda msg, ws: texts.append(msg))
+    await app.ready()
+    await until(lambda: claims)
+    await net.server.peer.push("no json", "4", "5", "6")
+    await until(lambda: texts[-1:] == ["6"])
+    assert texts == ["no json", "4", "6"]
+    assert claims[0].result() == 5
+    assert warnings(caplog) == []
+
+
+async def test_d17_handler_that_raises(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """D17: an error in a handler is logged with its name and place; everything else goes on."""
+    got: list[Any] = []
+
+    def broken(msg: Any, ws: Any) -> None:
+        raise ZeroDivisionError
+
+    async def broken_later(msg: Any, ws: Any) -> None:
+        raise KeyError
+
+    class Callable:
+        """A handler without a name of its own."""
+
+        def __call__(self, msg: Any, ws: Any) -> None:
+            raise IndexError
+
+        def __repr__(self) -> str:
+            return "<a handler>"
+
+    app = net.app(hdlr_json=[broken, broken_later, Callable(), lambda msg, ws: got.append(msg)], hdlr_str=broken)
+    await app.ready()
+    await net.server.peer.push({"n": 1}, {"n": 2})
+    await until(lambda: len(got) == 2)
+    assert got == [{"n": 1}, {"n": 2}]
+    said = warnings(caplog)
+    assert len(said) == 8
+    names = [text.split(" handler ")[1].split(" failed")[0].split(".")[-1] for text in said[:4]]
+    assert names == ["broken", "broken", "broken_later", "<a handler>"]
+    assert said[0].startswith(f"ws://127.0.0.1:{net.server.port}/ws: handler ")
+    assert "ZeroDivisionError" in caplog.text
+    assert app.state is State.OPEN
+
+
+async def test_d17_coroutine_handlers_are_awaited_in_order(net: Bench) -> None:
+    """D17: a coroutine handler runs to its end before the next handler and the next frame."""
+    log: list[Any] = []
+
+    async def slow(msg: Any, ws: Any) -> None:
+        log.append(("begin", msg))
+        await asyncio.sleep(0.002)
+        log.append(("end", msg))
+
+    app = net.app(hdlr_json=[slow, lambda msg, ws: log.append(("plain", msg))])
+    await app.ready()
+    await net.server.peer.push(1, 2)
+    await until(lambda: len(log) == 6)
+    assert log == [("begin", 1), ("end", 1), ("plain", 1), ("begin", 2), ("end", 2), ("plain", 2)]
+
+
+async def test_slow_handler_slows_the_peer(net: Bench) -> None:
+    """D34: while a handler waits the socket is not read, so the peer's sends come to a stop (back-pressure)."""
+    gate = asyncio.Event()
+    pushed: list[int] = []
+
+    async def slow(msg: Any, ws: Any) -> None:
+        await gate.wait()
+
+    async def flood(peer: Peer) -> None:
+        for number in range(400):
+            await peer.push({"n": number, "pad": "x" * 100_000})  # 40 MB in all: far above every buffer
+            pushed.append(number)
+
+    net.server.script = flood
+    net.app(hdlr_json=slow)
+    await until(lambda: pushed)
+    seen = -1
+    while seen != len(pushed):  # until nothing moves any more
+        seen = len(pushed)
+        await asyncio.sleep(0.05)
+    assert len(pushed) < 400
+    gate.set()
+    await until(lambda: len(pushed) == 400)
+
+
+async def test_handler_cancelled_from_within(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A handler that awaits something cancelled is a failed handler, not the end of the reader."""
+    got: list[Any] = []
+
+    async def handler(msg: Any, ws: Any) -> None:
+        got.append(msg)
+        never = asyncio.get_running_loop().create_future()
+        never.cancel()
+        await never
+
+    app = net.app(hdlr_json=handler)
+    await app.ready()
+    await net.server.peer.push(1, 2)
+    await until(lambda: got == [1, 2])
+    assert len(warnings(caplog)) == 2
+
+
+async def test_other_tasks_get_their_turn(net: Bench) -> None:
+    """A burst of frames does not keep other tasks waiting for more than 64 frames."""
+    turns: list[int] = []
+    got: list[Any] = []
+
+    async def flood(peer: Peer) -> None:
+        await peer.push(*range(1_000))
+
+    async def other() -> None:
+        while len(got) < 1_000:
+            turns.append(len(got))
+            await asyncio.sleep(0)
+
+    net.server.script = flood
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await asyncio.gather(app.ready(), other())
+    assert got == list(range(1_000))
+    assert max(after - before for before, after in pairwise(turns)) <= FRAMES_A_TURN
