@@ -179,9 +179,7 @@ class Script(ABC):
         value = {"status": status, "headers": headers, "body": body}
         return self.faults.add(Fault("answer", host, path, left=times, value=value))
 
-    def redirect(
-        self, to: str, status: int = 302, *, host: str = "", path: str = "", times: int | None = 1
-    ) -> Fault:
+    def redirect(self, to: str, status: int = 302, *, host: str = "", path: str = "", times: int | None = 1) -> Fault:
         """Answer the next HTTP request with a redirect; it is not executed. The fake answers on the new host too."""
         value = {"status": status, "headers": {"Location": to}, "body": ""}
         return self.faults.add(Fault("answer", host, path, left=times, value=value))

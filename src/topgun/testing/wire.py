@@ -29,7 +29,9 @@ class Wire:
         ModuleNotFoundError: ``trustme`` is not installed.
     """
 
-    def __init__(self, hosts: Iterable[str], handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+    def __init__(
+        self, hosts: Iterable[str], handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> None:
         self.hosts = set(hosts)
         self._handle = handle
         self._authority: Any = _authority()
@@ -82,7 +84,9 @@ class _Names(AbstractResolver):
     ) -> list[ResolveResult]:
         if host not in self._wire.hosts:
             known = ", ".join(sorted(self._wire.hosts))
-            raise OSError(f"{host} is not played by this fake exchange (it plays {known}); nothing leaves this computer")
+            raise OSError(
+                f"{host} is not played by this fake exchange (it plays {known}); nothing leaves this computer"
+            )
         flags = socket.AI_NUMERICHOST
         return [
             ResolveResult(hostname=host, host=_HOME, port=self._wire.port, family=socket.AF_INET, proto=0, flags=flags)

@@ -23,7 +23,7 @@ from .handshake import asked_to_wait, final
 from .messages import Message, Messages
 from .reader import Handlers
 from .texts import describe, masked, place
-from .waiters import Waiters
+from ..waiters import Waiters
 from .wiring import wiring_of
 
 if TYPE_CHECKING:
@@ -282,7 +282,15 @@ class WebSocketApp:
         self._connection, self.current_ws = connection, connection.ws
         connection.on_close(self._lost)
         self._opened.release()
+        self._introduce(connection.ws)
         return await connection.run(self._open(connection), self._silence)
+
+    def _introduce(self, ws: ClientWebSocketResponse) -> None:
+        """Tell the owners of the handlers of a new connection: a socket may be lost before its first message."""
+        for handler in chain(*self.handlers):
+            onconnect = getattr(getattr(handler, "__self__", None), "_onconnect", None)
+            if onconnect is not None:
+                onconnect(ws)
 
     def _lost(self, _: ClientWebSocketResponse) -> None:
         self._connection = self.current_ws = None

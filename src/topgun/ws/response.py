@@ -58,6 +58,11 @@ class ClientWebSocketResponse:
         return self._connection.closed
 
     @property
+    def subscribed(self) -> bool:
+        """True once the login succeeded and every remembered message was sent."""
+        return self._connection.settled
+
+    @property
     def close_code(self) -> int | None:
         """The code of the close frame, 1006 without one, ``None`` while open."""
         return self._raw.close_code

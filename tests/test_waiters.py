@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from topgun.ws.waiters import Waiters
+from topgun.waiters import Waiters
 
 
 async def test_release_and_error() -> None:

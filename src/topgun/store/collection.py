@@ -1,0 +1,253 @@
+"""`DataStoreCollection` and `Topic`: which tables an exchange fills, and which message goes into which."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
+
+from ..errors import InitializeError
+from ..exchange import requester_of
+from ..waiters import Waiters
+from .book import BookStore
+from .table import DataStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable, Mapping, Sequence
+
+    from yarl import URL
+
+    from ..typedefs import Item
+
+__all__ = ["DataStoreCollection", "Topic"]
+
+logger = logging.getLogger("topgun.store")
+
+T = TypeVar("T", bound=DataStore)
+
+
+class Topic(Generic[T]):
+    """Declares one table of a collection, in the body of its class: ``trade = Topic(Trade, "publicTrade")``.
+
+    Args:
+        table: The class of the table.
+        name: Its name on the wire, and in ``collection[name]``.
+        docs: The official page.
+        keys: Key fields other than those of the class.
+    """
+
+    def __init__(self, table: type[T], name: str, docs: str = "", *, keys: Sequence[str] | None = None) -> None:
+        self.table = table
+        self.name = name
+        self.docs = docs
+        self.keys = keys
+
+    @overload
+    def __get__(self, collection: None, owner: type) -> Topic[T]: ...
+    @overload
+    def __get__(self, collection: DataStoreCollection, owner: type) -> T: ...
+    def __get__(self, collection: DataStoreCollection | None, owner: type) -> Topic[T] | T:
+        return self if collection is None else cast("T", collection[self.name])
+
+
+class DataStoreCollection:
+    """The tables of one exchange: give `onmessage` to ``ws_connect(hdlr_json=...)``.
+
+    A subclass declares its tables with `Topic` and says in `_topic` which of them a message concerns, or makes them
+    in `_init` with `_create` and takes messages in `_onmessage`.
+
+    Args:
+        heal: Whether books that are wrong ask for a new snapshot; with ``False`` they only say so.
+    """
+
+    _RESPONSES: ClassVar[Mapping[str, str]] = {}
+    """Which table the response of each HTTP path fills."""
+
+    def __init__(self, *, heal: bool = True) -> None:
+        self._heal = heal
+        self._stores: dict[str, DataStore] = {}
+        self._waiters = Waiters()
+        self._sockets: dict[Any, set[str]] = {}  # the tables that each open socket feeds
+        self._has_lost = False
+        for topic in self._topics():
+            self._create(topic.name, keys=topic.keys, datastore_class=topic.table)
+        self._init()
+
+    @classmethod
+    def _topics(cls) -> Iterable[Topic[Any]]:
+        found = {name: it for kind in reversed(cls.__mro__) for name, it in vars(kind).items()}
+        return [it for it in found.values() if isinstance(it, Topic)]
+
+    def _init(self) -> None:
+        """Make what the collection needs besides its topics (a hook)."""
+
+    def __getitem__(self, name: str) -> DataStore:
+        return self._stores[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stores
+
+    # --- messages ---
+
+    def onmessage(self, msg: Any, ws: Any = None) -> None:
+        """Take a decoded message; a handler for ``hdlr_json``.
+
+        Args:
+            msg: The message.
+            ws: The socket it came from; with ``None`` (from a file) the tables do not act on their own.
+        """
+        if ws is not None and ws not in self._sockets:
+            self._onconnect(ws)
+        self._onmessage(msg, ws)
+        self._waiters.release()
+
+    async def wait(self) -> None:
+        """Wait for the next message."""
+        await self._waiters.wait()
+
+    def _onconnect(self, ws: Any) -> None:
+        """Know that a socket feeds these tables, so that they are stale once it is lost.
+
+        A `WebSocketApp` calls this as soon as it is connected, on the owner of every handler that has such a method.
+        """
+        on_close = getattr(ws, "on_close", None)
+        if on_close is None or ws in self._sockets:
+            return
+        self._sockets[ws] = set()
+        if self._has_lost:  # what was initialized while nobody listened has missed what happened since
+            self._expire()
+        on_close(self._lost)
+
+    def _onmessage(self, msg: Any, ws: Any = None) -> None:
+        """Take a message (a hook); by default give it to the tables that `_topic` names."""
+        try:
+            names = self._topic(msg)
+        except Exception:
+            logger.exception("%s: a message without a readable topic is ignored", type(self).__name__)
+            return
+        for name in names:
+            table = self._stores.get(name)
+            if table is None:
+                continue
+            try:
+                table._onmessage(msg, ws)
+            except Exception as error:  # noqa: BLE001  (one message must not take the others down)
+                self._report(name, msg, error)
+            else:
+                self._fed(name, table, ws)
+
+    def _topic(self, msg: Any) -> Sequence[str]:
+        """Name the tables that a message concerns (a hook)."""
+        print(msg)  # noqa: T201  (what a collection that does not say what to do with a message has always done)
+        return ()
+
+    def _fed(self, name: str, table: DataStore, ws: Any) -> None:
+        if table._state == "stale" and name not in self._RESPONSES.values():
+            table._state = "live"
+        feeding = self._sockets.get(ws)
+        if feeding is not None:
+            feeding.add(name)
+
+    def _report(self, name: str, msg: Any, error: Exception) -> None:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        line = "?" if place is None else place.tb_lineno
+        kind = type(error).__name__
+        logger.warning("%s: a message is ignored (%s: %s, line %s): %.200r", name, kind, error, line, msg)
+
+    # --- connections ---
+
+    def _lost(self, ws: Any) -> None:
+        lost = self._sockets.pop(ws, set())
+        self._has_lost = True
+        for name in lost:
+            self._stores[name]._state = "stale"
+        self._expire()
+        for table in self._stores.values():
+            table._set()
+
+    def _expire(self) -> None:
+        """Mark the tables stale that only a response can put right, unless another socket feeds them."""
+        fed = set().union(*self._sockets.values())
+        for name in {*self._RESPONSES.values()} - fed:
+            self._stores[name]._state = "stale"
+
+    # --- responses ---
+
+    async def initialize(self, *awaitables: Awaitable[Any]) -> None:
+        """Fill tables from HTTP responses: ``await store.initialize(client.get(...), client.get(...))``.
+
+        They are sent at the same time. Every good one is applied, whatever becomes of the others.
+
+        Args:
+            *awaitables: Requests.
+
+        Raises:
+            InitializeError: A response reports a failure, or is not JSON.
+            aiohttp.ClientError: A request has no response.
+            TimeoutError: Likewise.
+        """
+        failures = []
+        for next_response in asyncio.as_completed(awaitables):
+            try:
+                await self._take(await next_response)
+            except Exception as error:  # noqa: BLE001  (raised below, after the good ones)
+                failures.append(error)
+        for other in failures[1:]:
+            failures[0].add_note(f"besides: {type(other).__name__}: {other}")
+        if failures:
+            raise failures[0]
+
+    async def _take(self, response: Any) -> None:
+        url: URL = response.url
+        text = await response.text()
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise InitializeError(str(url.with_query(None)), text[:200]) from None
+        if self._failure(url, data):
+            raise InitializeError(str(url.with_query(None)), data)
+        name = self._RESPONSES.get(url.path)
+        if name is not None:
+            self._apply(self._stores[name], data, url, response)
+
+    def _apply(self, table: DataStore, data: Any, url: URL, response: Any) -> None:
+        try:
+            table._onresponse(data, url, requester_of(response))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InitializeError(str(url.with_query(None)), data) from error
+        if not self._has_lost or any(getattr(ws, "subscribed", True) for ws in self._sockets):
+            table._state = "live"
+
+    def _failure(self, url: URL, data: Any) -> bool:
+        """Tell whether the decoded response of `url` reports a failure (a hook)."""
+        return False
+
+    # --- for programs that make their own ---
+
+    def _create(
+        self,
+        name: str,
+        *,
+        keys: Sequence[str] | None = None,
+        data: Iterable[Item] | None = None,
+        datastore_class: type[DataStore] = DataStore,
+    ) -> None:
+        """Make a table and register it under `name`."""
+        self._stores[name] = table = datastore_class(name, keys, data)
+        if isinstance(table, BookStore):
+            table.heal = self._heal
+
+    @overload
+    def _get(self, name: str, type_: type[T]) -> T: ...
+    @overload
+    def _get(self, name: str, type_: None = None) -> DataStore: ...
+    def _get(self, name: str, type_: type[T] | None = None) -> Any:
+        """Return the table of that name, ``None`` if there is none; `type_` is for type checkers."""
+        return self._stores.get(name)
+
+    def _set(self) -> None:
+        """Wake those who wait."""
+        self._waiters.release()
