@@ -52,18 +52,19 @@ class Link:
 
     # --- for venues ---
 
-    def send(self, message: Any, *, topic: str = "", update: bool = False) -> None:
+    def send(self, message: Any, *, topic: str = "", update: bool = False, event: bool = False) -> None:
         """Send a message, unless a fault spoils it.
 
         Args:
             message: Sent as JSON.
             topic: What it belongs to; empty for an answer.
-            update: It changes what earlier messages of the topic said.
+            update: It changes the book that earlier messages of the topic told; any fault of messages may strike it.
+            event: It stands for itself, as a trade does; only faults that name its topic strike it.
         """
         if self._suffers("half_open", topic) or (topic and self._suffers("silence", topic)):
             return
         text = json.dumps(message, ensure_ascii=False)
-        for ready in self._spoiled(text, message, topic) if update else [text]:
+        for ready in self._spoiled(text, message, topic, named=event) if update or event else [text]:
             self._queue.put_nowait(ready)
 
     def login_answer(self) -> Literal["honest", "refuse", "silent"]:
@@ -125,23 +126,35 @@ class Link:
     def _suffers(self, kind: str, topic: str = "") -> bool:
         return any(fault.kind == kind and fault.concerns(self.host, self.path, topic) for fault in self._suffered)
 
-    def _spoiled(self, text: str, message: Any, topic: str) -> list[str]:
-        """Return what is sent instead of an update."""
+    def _spoiled(self, text: str, message: Any, topic: str, *, named: bool) -> list[str]:
+        """Return what is sent instead of an update or an event."""
         late = self._late.pop(topic, [])
 
         def strikes(kind: str) -> Fault | None:
-            return self._faults.take(kind, self.host, self.path, topic)
+            return self._faults.take(kind, self.host, self.path, topic, named=named)
 
         if strikes("gap"):
             return late
-        if fault := strikes("corrupt"):
-            return [json.dumps(damaged(message)) if fault.value["row"] else text[: len(text) // 2], *late]
+        if (broken := self._broken(text, message, topic, named=named)) is not None:
+            return [broken, *late]
         if strikes("duplicate"):
             return [text, text, *late]
         if not late and strikes("reorder"):
             self._late[topic] = [text]
             return []
         return [text, *late]
+
+    def _broken(self, text: str, message: Any, topic: str, *, named: bool) -> str | None:
+        """Return what a fault leaves of a message; ``None`` if there is no such fault, or nothing for it to break."""
+        where = (self.host, self.path, topic)
+        fault = self._faults.find("corrupt", *where, named=named)
+        if fault is None:
+            return None
+        broken = json.dumps(damaged(message), ensure_ascii=False) if fault.value["row"] else text[: len(text) // 2]
+        if broken == text:
+            return None
+        self._faults.take("corrupt", *where, named=named)
+        return broken
 
 
 def damaged(message: Any) -> Any:

@@ -7,124 +7,18 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from .orders import ZERO, Ended, Event, Fill, Level, Order, Placed, Position, Side, Terms, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..clock import Instant
 
-__all__ = ["Ended", "Event", "Fill", "Market", "Order", "Placed", "Position", "Side", "Terms", "Trade"]
-
-Side: TypeAlias = Literal["buy", "sell"]
-Terms: TypeAlias = Literal["GTC", "IOC", "FOK", "PostOnly"]
-Level: TypeAlias = tuple[Decimal, Decimal]
-ZERO = Decimal(0)
-
-
-@dataclass(slots=True, eq=False)
-class Order:
-    """One order, from its arrival to its end.
-
-    Attributes:
-        owner: The account; ``None`` = the crowd.
-        price: ``None`` = a market order.
-        left: What is still to be filled.
-        value: The sum of price times size of its fills.
-        state: ``open``, ``filled``, ``cancelled``, ``expired`` or ``rejected``.
-        tag: What the venue keeps about it.
-    """
-
-    number: int
-    owner: str | None
-    side: Side
-    price: Decimal | None
-    size: Decimal
-    left: Decimal
-    time: Instant
-    terms: Terms = "GTC"
-    tag: Any = None
-    value: Decimal = ZERO
-    state: str = "open"
-    updated: Instant | None = None
-
-    @property
-    def filled(self) -> Decimal:
-        """How much of it was filled."""
-        return self.size - self.left
-
-    @property
-    def average(self) -> Decimal:
-        """The mean price of its fills, 0 without any."""
-        return self.value / self.filled if self.filled else ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """What one account holds: above 0 = long, below 0 = short, at the mean price `entry`."""
-
-    size: Decimal = ZERO
-    entry: Decimal = ZERO
-    realised: Decimal = ZERO
-
-    def after(self, side: Side, price: Decimal, size: Decimal) -> Position:
-        """Return the position after one more fill."""
-        signed = size if side == "buy" else -size
-        total = self.size + signed
-        if self.size * signed >= 0:
-            return replace(self, size=total, entry=(self.size * self.entry + signed * price) / total)
-        closed = min(abs(self.size), size).copy_sign(self.size)
-        realised = self.realised + closed * (price - self.entry)
-        entry = self.entry if total * self.size > 0 else price if total else ZERO
-        return Position(total, entry, realised)
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """Two orders met; `side` is that of the one that came last."""
-
-    number: int
-    time: Instant
-    side: Side
-    price: Decimal
-    size: Decimal
-    buy: Order
-    sell: Order
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An account's order was accepted, or changed (`amended`)."""
-
-    order: Order
-    amended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """An account's order was filled, in whole or in part; `left` and the positions are those at that moment."""
-
-    order: Order
-    trade: Trade
-    left: Decimal
-    maker: bool
-    before: Position
-    after: Position
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An account's order ended with `left` unfilled: see its `state` and `reason`."""
-
-    order: Order
-    left: Decimal
-    reason: str
-
-
-Event: TypeAlias = Placed | Trade | Fill | Ended
+__all__ = ["Market"]
 
 
 class Market:
@@ -235,8 +129,7 @@ class Market:
         order = Order(next(self._numbers), owner, side, price, size, size, now, terms, tag, updated=now)
         reachable = self._reachable(order)
         if terms == "PostOnly" and reachable:
-            order.state = "rejected"
-            return [Ended(order, size, "would take")]
+            return self._end(order, now, "rejected", "would take")
         events: list[Event] = [Placed(order)] if owner is not None else []
         if terms == "FOK" and reachable < size:
             return [*events, *self._end(order, now, "cancelled", "not filled at once")]
@@ -245,7 +138,10 @@ class Market:
     def amend(
         self, now: Instant, order: Order, *, size: Decimal | None = None, price: Decimal | None = None
     ) -> list[Event]:
-        """Change a resting order; it loses its place in the queue. A size that is already filled ends it."""
+        """Change a resting order; it loses its place in the queue.
+
+        A size that is already filled ends it, and so does a price at which an order that may only rest would take.
+        """
         self._remove(order)
         order.left += (order.size if size is None else size) - order.size
         order.size = order.size if size is None else size
@@ -254,6 +150,8 @@ class Market:
         if order.left <= 0:
             order.size, order.left = order.filled, ZERO
             return [Placed(order, amended=True), *self._end(order, now, "cancelled", "nothing left")]
+        if order.terms == "PostOnly" and self._reachable(order):
+            return [Placed(order, amended=True), *self._end(order, now, "cancelled", "would take")]
         return [Placed(order, amended=True), *self._work(order, now)]
 
     def cancel(self, now: Instant, order: Order, *, state: str = "cancelled", reason: str = "by user") -> list[Event]:
@@ -275,7 +173,7 @@ class Market:
         for side in ("buy", "sell"):
             missing = self._depth - sum(len(queue) for queue in self._book[side].values())
             for _ in range(max(missing, 1)):
-                away = chance.randint(1, 2 * self._depth) * self._grid
+                away = min(1 + int(chance.expovariate(2 / self._depth)), 2 * self._depth) * self._grid
                 price = self.fair - away if side == "buy" else self.fair + away
                 events += self.submit(now, None, side, chance.randint(1, 20) * self._unit, price)
         return events

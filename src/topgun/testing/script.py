@@ -60,14 +60,15 @@ class Faults:
         self._faults.append(fault)
         return fault
 
-    def find(self, kind: str, host: str, path: str, topic: str = "") -> Fault | None:
-        """Return the oldest fault of that kind that applies there."""
+    def find(self, kind: str, host: str, path: str, topic: str = "", *, named: bool = False) -> Fault | None:
+        """Return the oldest fault of that kind that applies there; with `named` only one that names a topic."""
         self._faults = [fault for fault in self._faults if fault.left != 0]
-        return next((each for each in self._faults if each.kind == kind and each.concerns(host, path, topic)), None)
+        fitting = (each for each in self._faults if each.kind == kind and each.concerns(host, path, topic))
+        return next((each for each in fitting if each.topic or not named), None)
 
-    def take(self, kind: str, host: str, path: str, topic: str = "") -> Fault | None:
+    def take(self, kind: str, host: str, path: str, topic: str = "", *, named: bool = False) -> Fault | None:
         """Return what `find` does, and count that it applied."""
-        fault = self.find(kind, host, path, topic)
+        fault = self.find(kind, host, path, topic, named=named)
         if fault is not None:
             fault.used += 1
             if fault.left is not None:
@@ -91,6 +92,8 @@ class Script(ABC):
     Every command can be confined with ``host=`` and ``path=`` (those to streams also with ``topic=``): names that
     begin so. ``times`` says how often it happens, ``None`` = until ``lift()``. Commands to open sockets (`drop`,
     `close`, `half_open`, `silence`) act on those that are open; with ``lasting=True`` on every later one too.
+    Commands to messages (`gap`, `duplicate`, `reorder`, `corrupt`) strike changes of books; with a topic also other
+    streams such as trades and order events. They strike neither answers nor the snapshot that a topic begins with.
     """
 
     def __init__(self) -> None:
@@ -136,7 +139,10 @@ class Script(ABC):
     def corrupt(
         self, topic: str = "", *, row: bool = False, host: str = "", path: str = "", times: int | None = 1
     ) -> Fault:
-        """Break the next update of a topic: half of its JSON, or (`row`) null for the values of its first row."""
+        """Break the next update of a topic: half of its JSON, or (`row`) null for the values of its first row.
+
+        With `row`, updates that hold no row are left alone.
+        """
         return self.faults.add(Fault("corrupt", host, path, topic, times, {"row": row}))
 
     # --- logins and handshakes ---

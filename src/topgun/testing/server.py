@@ -40,7 +40,7 @@ class SeenRequest:
     """An HTTP request (a handshake too) that arrived.
 
     Attributes:
-        verified: Its signature is right.
+        verified: Its signature is right; a handshake counts as verified where the exchange does not sign it.
         status: What was answered; ``None`` while, or because, nothing was.
     """
 
@@ -149,11 +149,18 @@ class FakeExchange(Script):
         Raises:
             LookupError: There is no market of that name.
         """
-        for venue in self._venues:
-            if name in venue.markets:
-                return LiveMarket(venue, venue.markets[name])
-        known = ", ".join(name for venue in self._venues for name in venue.markets)
-        raise LookupError(f"there is no market {name}; there are {known}")
+        markets = {market.name: market for market in self.live_markets()}
+        if name not in markets:
+            raise LookupError(f"there is no market {name}; there are {', '.join(markets)}")
+        return markets[name]
+
+    def live_markets(self) -> list[LiveMarket]:
+        """Return every market."""
+        return [LiveMarket(venue, name) for venue in self._venues for name in venue.markets]
+
+    def markets_with_orders(self) -> list[LiveMarket]:
+        """Return the markets in which an order of an account rests."""
+        return [market for market in self.live_markets() if market.orders()]
 
     def tick(self, times: int = 1) -> None:
         """Let the crowd act so many times on every market."""
@@ -268,7 +275,7 @@ class FakeExchange(Script):
         if venue is None:
             seen.status = 404
             return web.Response(status=404)
-        if upgrade:
+        if upgrade and venue.admits(request):
             seen.status = 101
             link = Link(len(self.connections) + 1, url, raw, self.faults)
             self.connections.append(link)

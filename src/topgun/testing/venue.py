@@ -10,8 +10,6 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .market import Market
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -20,7 +18,8 @@ if TYPE_CHECKING:
 
     from ..clock import Instant
     from .link import Link
-    from .market import Event, Side
+    from .market import Market
+    from .orders import Event, Order, Side
 
 __all__ = ["LiveMarket", "Reply", "Request", "Venue", "hmac_hex"]
 
@@ -67,7 +66,7 @@ class Venue(ABC):
 
     Args:
         now: Reads the exchange's clock.
-        links: Returns the open sockets to its hosts.
+        links: Returns the open sockets, those to other hosts too.
         seed: Of its markets.
         apis: Further credentials to know, by API name; they replace the fake's own.
     """
@@ -84,7 +83,7 @@ class Venue(ABC):
         apis: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.now = now
-        self.links = links
+        self._links = links
         self.numbers = count(1)
         self.apis = {name: list((apis or {}).get(name, own)) for name, own in self.keys.items()}
         self.markets: dict[str, Market] = self.open_markets(seed)
@@ -94,8 +93,12 @@ class Venue(ABC):
         """Return the markets by the names under which a test asks for them."""
 
     @abstractmethod
+    def admits(self, request: Request) -> bool:
+        """Tell whether there is a WebSocket at that address."""
+
+    @abstractmethod
     def verified(self, request: Request) -> bool:
-        """Tell whether a request carries a right signature."""
+        """Tell whether a request carries a right signature, or is a handshake, which this venue does not sign."""
 
     @abstractmethod
     def answer(self, request: Request) -> Reply:
@@ -109,6 +112,10 @@ class Venue(ABC):
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
 
+    def links(self) -> list[Link]:
+        """Return the open sockets to the hosts of this venue."""
+        return [link for link in self._links() if link.host in self.hosts]
+
     def tick(self) -> None:
         """Let the crowd act once on every market."""
         for market in self.markets.values():
@@ -120,11 +127,17 @@ class Venue(ABC):
 
 
 class LiveMarket:
-    """One market of a fake exchange, in the hands of a test: whatever is done is published at once."""
+    """One market of a fake exchange, in the hands of a test: whatever is done is published at once.
 
-    def __init__(self, venue: Venue, market: Market) -> None:
+    Attributes:
+        name: What `FakeExchange.market` knows it by.
+        market: What it is made of.
+    """
+
+    def __init__(self, venue: Venue, name: str) -> None:
+        self.name = name
+        self.market = venue.markets[name]
         self._venue = venue
-        self.market = market
 
     def tick(self, times: int = 1) -> None:
         """Let the crowd act so many times."""
@@ -150,12 +163,16 @@ class LiveMarket:
         Raises:
             LookupError: No order of an account rests here.
         """
-        ours = [order for api in self._venue.apis for order in self.market.orders(api)]
+        ours = self.orders()
         if not ours:
-            raise LookupError(f"no order of an account rests in {self.market.name}")
+            raise LookupError(f"no order of an account rests in {self.name}")
         order = ours[0]
         wanted = order.left if size is None else min(Decimal(str(size)), order.left)
         self.trade("sell" if order.side == "buy" else "buy", self.market.ahead(order) + wanted)
+
+    def orders(self) -> list[Order]:
+        """Return the resting orders of the accounts, those of one account oldest first."""
+        return [order for api in self._venue.apis for order in self.market.orders(api)]
 
     def book(self, limit: int | None = None) -> dict[str, list[tuple[Decimal, Decimal]]]:
         """Return the true book: ``{"asks": [(price, size), ...], "bids": [...]}``, best first."""
