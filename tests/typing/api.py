@@ -8,7 +8,7 @@ import aiohttp
 from yarl import URL
 
 import topgun
-from topgun.exchanges.bitflyer.stores import Board
+from topgun.exchanges.bitflyer.board import Board
 from topgun.typedefs import Item
 
 

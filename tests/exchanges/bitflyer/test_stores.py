@@ -16,11 +16,13 @@ from tests.exchanges.samples import Watched, cases, play, tables
 from tests.support import FakeSocket, load, respond
 from topgun.errors import InitializeError
 from topgun.exchanges.bitflyer import EXCHANGE, bitFlyerDataStore
+from topgun.exchanges.bitflyer.board import _is_middle
 
 HERE = Path(__file__).parent
 CASES = cases(HERE / "frames", HERE / "responses")
 API = "https://api.bitflyer.com/v1/me"
 LOGGER = "topgun.exchanges.bitflyer"
+BTC = {"product_code": "BTC_JPY"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -261,33 +263,106 @@ async def test_board_changes_in_order() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        [],
-        {},
-        {"mid_price": None, "asks": levels((12, 1)), "bids": []},
-        {"mid_price": float("nan"), "asks": levels((12, 1)), "bids": []},
-        {"mid_price": 10, "asks": levels((12, 1))},
-        {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": 9}]},
-        {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": "9", "size": 1}]},
-        {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": 9, "size": None}]},
-        {"mid_price": 10, "asks": levels((12, 1)), "bids": [None]},
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("kind", ["board", "board_snapshot"])
-async def test_board_damaged(kind: str, content: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A damaged message is logged and changes nothing; the snapshot channel stays subscribed for the next one."""
+DAMAGED: list[Any] = [
+    None,
+    [],
+    {},
+    {"mid_price": None, "asks": levels((12, 1)), "bids": []},
+    {"mid_price": float("nan"), "asks": levels((12, 1)), "bids": []},
+    {"mid_price": 10, "asks": levels((12, 1))},
+    {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": 9}]},
+    {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": "9", "size": 1}]},
+    {"mid_price": 10, "asks": levels((12, 1)), "bids": [{"price": 9, "size": None}]},
+    {"mid_price": 10, "asks": levels((12, 1)), "bids": [None]},
+    {"mid_price": 10, "asks": levels((12, 1), (float("inf"), 1)), "bids": []},
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=repr)
+async def test_board_damaged_snapshot(content: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A damaged snapshot is logged and changes nothing; its channel stays subscribed for the next one."""
     watched = Watched(bitFlyerDataStore)
     watched.feed(snapshot(10, asks=[(11, 1)], bids=[(9, 2)]))
-    watched.feed(channel(f"lightning_{kind}_BTC_JPY", content))
+    watched.feed(channel("lightning_board_snapshot_BTC_JPY", content))
     assert caplog.records
     assert book(watched.store) == ([(11, 1)], [(9, 2)])
     assert watched.store.board.mid_price == {"BTC_JPY": 10}
+    assert watched.store.board.state(BTC) == "live"
     assert len(watched.ws.sent) == 1
     await watched.check()
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=repr)
+async def test_board_damaged_change(content: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A damaged change is logged, and the book that lacks it is not called live until a new snapshot came."""
+    watched = Watched(bitFlyerDataStore)
+    watched.feed(snapshot(10, asks=[(11, 1)], bids=[(9, 2)]))
+    watched.feed(channel("lightning_board_BTC_JPY", content))
+    assert caplog.records
+    assert book(watched.store) == ([], [])
+    assert watched.store.board.state(BTC) == "syncing"
+    (_, messages, done) = watched.ws.snapshot_requests[0]
+    assert messages == [{"method": "subscribe", "params": {"channel": "lightning_board_snapshot_BTC_JPY"}}]
+    assert not done()
+    watched.feed(snapshot(10, asks=[(12, 1)], bids=[(9, 2)]))
+    assert book(watched.store) == ([(12, 1)], [(9, 2)])
+    assert done()
+    await watched.check()
+
+
+def keeps_the_rule(watched: Watched, times: int) -> None:
+    """Feed so many changes whose mid price is the middle of the book 9 / 11."""
+    for number in range(times):
+        watched.feed(delta(10, asks=[(20, 1 + number)]))
+
+
+async def test_board_that_lost_a_message() -> None:
+    """Once the mid price has been the middle of the book for a while, a middle elsewhere means a lost message."""
+    watched = Watched(bitFlyerDataStore)
+    watched.feed(snapshot(10, asks=[(11, 1)], bids=[(9, 2)]))
+    keeps_the_rule(watched, 30)
+    for number in range(5):  # the message that moved the bid from 9 to 8 was lost
+        assert watched.store.board.state(BTC) == "live"
+        watched.feed(delta(9.5, asks=[(20, 1 + number)]))
+    assert watched.store.board.state(BTC) == "syncing"
+    assert "lost" in watched.store.board.status.get(BTC)["reason"]
+    assert len(watched.ws.snapshot_requests) == 1
+    watched.feed(snapshot(9.5, asks=[(11, 1)], bids=[(8, 2)]))
+    assert book(watched.store) == ([(11, 1)], [(8, 2)])
+    assert watched.store.board.state(BTC) == "live"
+    await watched.check()
+
+
+@pytest.mark.parametrize(
+    ("before", "off", "after"), [(29, 100, 0), (30, 4, 1), (40, 0, 0)], ids=["never kept", "a moment", "always kept"]
+)
+async def test_board_that_lost_nothing(before: int, off: int, after: int) -> None:
+    """A feed that does not keep the rule is not held to it, and a moment's difference is none."""
+    watched = Watched(bitFlyerDataStore)
+    watched.feed(snapshot(10, asks=[(11, 1)], bids=[(9, 2)]))
+    keeps_the_rule(watched, before)
+    for number in range(off):
+        watched.feed(delta(9.5, asks=[(20, 1 + number)]))
+    keeps_the_rule(watched, after)
+    for number in range(4):
+        watched.feed(delta(9.5, asks=[(20, 1 + number)]))
+    assert watched.store.board.state(BTC) == "live"
+    assert watched.ws.snapshot_requests == []
+
+
+@pytest.mark.parametrize(
+    ("mid", "ask", "bid", "fits"),
+    [
+        (33320, 36640, 30000, True),  # the documented sample
+        (10_000_000, 10_000_100, 9_999_901, True),  # 0.5 yen, rounded
+        (10_000_000, 10_000_100, 9_999_903, False),
+        (0.0332, 0.0333, 0.0331, True),
+        (0.0332, 0.0334, 0.0331, False),
+    ],
+)
+def test_middle(mid: float, ask: float, bid: float, fits: bool) -> None:
+    """The mid price is the middle of the best prices, rounding aside."""
+    assert _is_middle(mid, ask, bid) is fits
 
 
 PRICES = st.integers(0, 8)

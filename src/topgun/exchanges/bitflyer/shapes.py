@@ -6,13 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from yarl import URL
 
     from ...typedefs import Item
 
-    Shape: TypeAlias = dict[str, Callable[[Any], bool]]
+    Shape: TypeAlias = Mapping[str, Callable[[Any], bool]]
 
 __all__ = ["is_amount", "is_number", "is_side", "is_text", "listed", "scope", "sound"]
 

@@ -1,18 +1,17 @@
-"""The tables of bitFlyer; those estimated from fills (positions, collateral, balance) are in account.py."""
+"""The tables of bitFlyer; the book is in board.py, those estimated from fills in account.py."""
 
 from __future__ import annotations
 
 import re
-from itertools import takewhile
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...store import BookStore, DataStore, DataStoreCollection, Topic
+from ...store import DataStore, DataStoreCollection, Topic
 from .account import Balance, Collateral, Positions
-from .shapes import is_number, is_text, listed, logger, scope, sound
+from .board import Board
+from .shapes import is_text, listed, logger, scope, sound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from yarl import URL
 
@@ -23,60 +22,6 @@ __all__ = ["bitFlyerDataStore"]
 
 _DOCS = "https://bf-lightning-api.readme.io/docs"
 _PUBLIC = re.compile(r"lightning_(board|ticker|executions)_")
-_SNAPSHOT = "lightning_board_snapshot_"
-_DELTA = "lightning_board_"
-_SIZE = itemgetter(1)
-
-
-class Board(BookStore):
-    """The order book: started by the snapshot channel, carried on by the delta channel.
-
-    There is neither a sequence number nor a checksum. What keeps the book right is the mid price of each message:
-    levels on its wrong side are deleted, in an auction too, when a crossed book would be legal.
-
-    https://bf-lightning-api.readme.io/docs/realtime-board-snapshot
-    """
-
-    _GROUP = ("product_code",)
-    _SIDE, _ASK, _BID = "side", "asks", "bids"
-    _PRICE, _SIZE = "price", "size"
-
-    mid_price: dict[str, float]
-
-    def _init(self) -> None:
-        self.mid_price = {}
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        channel, board = msg["params"]["channel"], msg["params"]["message"]
-        snapshot = channel.startswith(_SNAPSHOT)
-        product = channel.removeprefix(_SNAPSHOT if snapshot else _DELTA)
-        if not snapshot and self.state({"product_code": product}) != "live":
-            return
-        mid, asks, bids = board["mid_price"], _ladder(board["asks"]), _ladder(board["bids"])
-        if not is_number(mid):
-            raise ValueError(f"mid_price is {mid!r}")
-        if not snapshot:
-            self._levels((product,), asks.items(), bids.items())
-        else:
-            if ws is not None:  # one snapshot is enough: the channel would go on sending whole books
-                ws.send_json_soon({"method": "unsubscribe", "params": {"channel": channel}})
-            self._replace((product,), filter(_SIZE, asks.items()), filter(_SIZE, bids.items()))
-            self._mark((product,), "live", ws=ws)
-        self.mid_price[product] = mid
-        self._prune(product, mid)
-
-    def _prune(self, product: str, mid: float) -> None:
-        group = {"product_code": product}
-        ask, bid = self.best(group)
-        if (ask and ask["price"] <= mid) or (bid and bid["price"] > mid):
-            sides = self.sorted(group)
-            self._delete(list(takewhile(lambda row: row["price"] <= mid, sides["asks"])))
-            self._delete(list(takewhile(lambda row: row["price"] > mid, sides["bids"])))
-
-
-def _ladder(rows: Iterable[Item]) -> dict[float, float]:
-    """Return the size at each price; price 0 is a market order of an auction, not a level."""
-    return {row["price"]: row["size"] for row in rows if row["price"] > 0 and row["size"] >= 0}
 
 
 class Ticker(DataStore):
