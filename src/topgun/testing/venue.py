@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveMarket", "Reply", "Request", "Venue", "hmac_hex"]
 
+OPENING = 10  # how often the crowd acts before anybody looks, so that there is a book and a past
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -87,6 +89,8 @@ class Venue(ABC):
         self.numbers = count(1)
         self.apis = {name: list((apis or {}).get(name, own)) for name, own in self.keys.items()}
         self.markets: dict[str, Market] = self.open_markets(seed)
+        for market in [each for each in self.markets.values() for _ in range(OPENING)]:
+            market.stir(now())
 
     @abstractmethod
     def open_markets(self, seed: int) -> dict[str, Market]:
