@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from decimal import Decimal
-from itertools import count
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 from .orders import ZERO, Ended, Event, Fill, Level, Order, Placed, Position, Side, Terms, Trade
@@ -87,13 +87,9 @@ class Market:
 
     def ahead(self, order: Order) -> Decimal:
         """Return how much is filled before a resting order gets its turn."""
-        total = ZERO
-        for price, size in self.levels(order.side):
-            if price == order.price:
-                queue = list(self._book[order.side][price])
-                return total + sum((each.left for each in queue[: queue.index(order)]), ZERO)
-            total += size
-        raise ValueError(f"order {order.number} does not rest")
+        queue = list(self._queue(order))
+        better = takewhile(lambda level: level[0] != order.price, self.levels(order.side))
+        return sum((size for _, size in better), ZERO) + sum((each.left for each in queue[: queue.index(order)]), ZERO)
 
     def position(self, owner: str) -> Position:
         """Return what an account holds."""
@@ -229,12 +225,16 @@ class Market:
         order.state, order.updated = state, now
         return [] if order.owner is None else [Ended(order, order.left, reason)]
 
-    def _remove(self, order: Order) -> None:
+    def _queue(self, order: Order) -> deque[Order]:
+        """Return the orders at the price of a resting order."""
         if order.state != "open" or order.price is None:
             raise ValueError(f"order {order.number} does not rest: it is {order.state}")
-        queue = self._book[order.side][order.price]
+        return self._book[order.side][order.price]
+
+    def _remove(self, order: Order) -> None:
+        queue = self._queue(order)
         queue.remove(order)
-        if not queue:
+        if not queue and order.price is not None:
             del self._book[order.side][order.price]
 
 

@@ -44,7 +44,7 @@ class Request:
     @property
     def query(self) -> dict[str, str]:
         """The decoded query, the last value of each name."""
-        return dict(self.url.query)
+        return dict(self.url.query.items())
 
     def json(self) -> Any:
         """Return the body as JSON, ``None`` if it is not."""

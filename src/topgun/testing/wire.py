@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,8 @@ class Wire:
     def _socket(self, address: Any) -> socket.socket:
         family, kind, protocol, _, where = address
         if where[:2] != (_HOME, self.port):  # an address in numbers is not resolved, so it is stopped here
-            raise OSError(f"{where[0]}:{where[1]} is not part of this fake exchange; nothing leaves this computer")
+            text = f"{where[0]}:{where[1]} is not part of this fake exchange; nothing leaves this computer"
+            raise OSError(errno.EACCES, text)
         return socket.socket(family, kind, protocol)
 
 
@@ -84,9 +86,8 @@ class _Names(AbstractResolver):
     ) -> list[ResolveResult]:
         if host not in self._wire.hosts:
             known = ", ".join(sorted(self._wire.hosts))
-            raise OSError(
-                f"{host} is not played by this fake exchange (it plays {known}); nothing leaves this computer"
-            )
+            text = f"{host} is not played by this fake exchange (it plays {known}); nothing leaves this computer"
+            raise OSError(socket.EAI_NONAME, text)
         flags = socket.AI_NUMERICHOST
         return [
             ResolveResult(hostname=host, host=_HOME, port=self._wire.port, family=socket.AF_INET, proto=0, flags=flags)
