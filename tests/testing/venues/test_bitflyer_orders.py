@@ -144,6 +144,8 @@ async def test_cancelling() -> None:
         ("sendchildorder", {**ORDER, "product_code": "NO_JPY"}, "Invalid product"),
         ("sendchildorder", {**ORDER, "child_order_type": "STOP"}, "Invalid order"),
         ("sendchildorder", {**ORDER, "side": "buy"}, "Invalid order"),
+        ("sendchildorder", {**ORDER, "side": ["BUY"]}, "Invalid order"),
+        ("sendchildorder", {**ORDER, "product_code": [FX]}, "Invalid product"),
         ("sendchildorder", {**ORDER, "time_in_force": "GTT"}, "Invalid order"),
         ("sendchildorder", {**ORDER, "minute_to_expire": 0}, "Invalid minute_to_expire"),
         ("sendchildorder", {**ORDER, "minute_to_expire": 43_201}, "Invalid minute_to_expire"),

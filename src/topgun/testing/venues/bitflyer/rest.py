@@ -31,7 +31,7 @@ __all__ = ["Refused", "Rest"]
 
 MINUTE = 60_000_000_000  # ns
 LONGEST = 43_200  # minutes an order may live, and does by default
-SIDES: dict[Any, Side] = {"BUY": "buy", "SELL": "sell"}
+SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
 WAYS = ("GTC", "IOC", "FOK")
 
 
@@ -156,7 +156,7 @@ class Rest:
     def sendchildorder(self, api: str, values: Mapping[str, Any]) -> Reply:
         """Take an order; whether the funds allow it is decided after the answer, as an order event."""
         market, account, now = self._market(values), self._account(api), self._venue.now()
-        kind, side = values.get("child_order_type"), SIDES.get(values.get("side"))
+        kind, side = values.get("child_order_type"), SIDES.get(str(values.get("side")))
         life, terms = values.get("minute_to_expire", LONGEST), values.get("time_in_force", "GTC")
         if kind not in ("LIMIT", "MARKET") or side is None or terms not in WAYS:
             raise Refused("Invalid order: child_order_type, side or time_in_force")
@@ -216,7 +216,7 @@ class Rest:
 
     def _market(self, values: Mapping[str, Any]) -> Market:
         """Return the market that a request names, BTC_JPY if it names none, as bitFlyer does."""
-        market = self._venue.markets.get(values.get("product_code", "BTC_JPY"))
+        market = self._venue.markets.get(str(values.get("product_code", "BTC_JPY")))
         if market is None:
             raise Refused("Invalid product")
         return market

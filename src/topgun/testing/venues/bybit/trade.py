@@ -73,9 +73,9 @@ class TradeSocket:
         if link.api is None:
             raise Refused(10007, "User not logged in.")
         if (name := heard.get("reqId")) is not None:
-            if name in link.topics:
+            if str(name) in link.topics:
                 raise Refused(20006, "reqId is duplicated")
-            link.topics[name] = None
+            link.topics[str(name)] = None
         match heard:
             case {"header": {"X-BAPI-TIMESTAMP": str(timestamp), **others}, "args": [dict(values)]}:
                 check_time(timestamp, str(others.get("X-BAPI-RECV-WINDOW", "")), self._venue.now().ms)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Refused", "Trading"]
 
-SIDES: dict[Any, Side] = {"Buy": "buy", "Sell": "sell"}
-TERMS: dict[Any, Terms] = {None: "GTC", "GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "PostOnly"}
+SIDES: dict[str, Side] = {"Buy": "buy", "Sell": "sell"}
+TERMS: dict[str, Terms] = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "PostOnly"}
 NOT_PLAYED = ("triggerPrice", "takeProfit", "stopLoss")
 LINK = re.compile(r"[\w-]{1,36}", re.ASCII)
 
@@ -55,7 +55,7 @@ class Trading:
         if size < market.minimum:
             raise Refused(10001, "The number of contracts below minimum limit allowed")
         price = _amount(values, "price", market.tick) if kind == "Limit" else None
-        if link and not LINK.fullmatch(str(link)):
+        if link and not (isinstance(link, str) and LINK.fullmatch(link)):
             raise Refused(10001, "OrderLinkId invalid")
         if link and any(order.tag.link == link for order in account.orders):
             raise Refused(110072, "OrderLinkedID is duplicate")
@@ -141,18 +141,19 @@ class Trading:
     # --- inside ---
 
     def _form(self, product: Product, values: Mapping[str, Any]) -> tuple[Side, str, Terms]:
-        side, kind, terms = SIDES.get(values.get("side")), values.get("orderType"), values.get("timeInForce") or None
+        side, kind = SIDES.get(str(values.get("side"))), values.get("orderType")
+        terms = TERMS.get(str(values.get("timeInForce") or "GTC"))
         if side is None:
             raise Refused(10001, "Side invalid")
         if kind not in ("Limit", "Market"):
             raise Refused(10001, "OrderType invalid")
-        if terms not in TERMS:
+        if terms is None:
             raise Refused(10001, "Time in force invalid")
         if unplayed := [name for name in NOT_PLAYED if values.get(name)]:
             raise Refused(10001, f"this fake does not play {unplayed[0]}")
         if (product.category, side, kind) == ("spot", "buy", "Market") and values.get("marketUnit") != "baseCoin":
             raise Refused(10001, "this fake plays spot market orders with marketUnit=baseCoin alone")
-        return side, str(kind), "IOC" if kind == "Market" else TERMS[terms]
+        return side, str(kind), "IOC" if kind == "Market" else terms
 
     def _closable(self, market: Market, account: Account, side: Side) -> Decimal:
         held = market.position(account.name).size
