@@ -123,11 +123,10 @@ class Market:
             What happened, in order; the first entry of an account's order names it.
         """
         order = Order(next(self._numbers), owner, side, price, size, size, now, terms, tag, updated=now)
-        reachable = self._reachable(order)
-        if terms == "PostOnly" and reachable:
+        if terms == "PostOnly" and self._reachable(order):
             return self._end(order, now, "rejected", "would take")
         events: list[Event] = [Placed(order)] if owner is not None else []
-        if terms == "FOK" and reachable < size:
+        if terms == "FOK" and self._reachable(order) < size:
             return [*events, *self._end(order, now, "cancelled", "not filled at once")]
         return [*events, *self._work(order, now)]
 
