@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LIMIT = 20.0  # s a program of a page may take
+APIS = {"bitflyer": ["YOUR_API_KEY", "YOUR_API_SECRET"], "bybit": ["YOUR_API_KEY", "YOUR_API_SECRET"]}  # as in pages
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES = {"python", "py-fragment", "text", "json", "console", "toml", "{toctree}", "{eval-rst}"}
@@ -56,8 +58,9 @@ async def test_programs_run(
 ) -> None:
     """Each program of a page comes to its end against a fake of the exchange that it names, and leaves no error."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "apis.json").write_text(json.dumps(APIS), encoding="utf-8")
     exchange = "bybit" if "bybit" in code.lower() else "bitflyer"
-    async with FakeExchange(exchange):
+    async with FakeExchange(exchange, pace=0.05, apis=APIS):
         await run(code, name_of(page))
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import topgun
+from topgun.testing import FakeExchange
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "README.ja.md")
@@ -77,7 +81,11 @@ async def test_the_bot_of_the_readme_works(
     given: list[Any] = []
     monkeypatch.setattr("asyncio.run", given.append)
     async with FakeExchange("bitflyer") as fake:
+        (tmp_path / "apis.json").write_text(json.dumps(fake.apis), encoding="utf-8")
         exec(compile(bot, page, "exec"), {"__name__": "__main__"})
         await asyncio.wait_for(given[0], 15)
+        assert all(request.verified for request in fake.requests)
+    said = capsys.readouterr().out.split()
+    assert [word for word in said if word in ("insert", "update", "delete")] == ["insert", "delete"]
     exec(import_line, namespace := {})
     assert namespace["pybotters"] is topgun
