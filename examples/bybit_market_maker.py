@@ -65,9 +65,9 @@ async def quote(client: topgun.Client, store: topgun.BybitDataStore, seconds: fl
                 )
                 informed = True
             await step(client, store)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, topgun.errors.InitializeError) as error:
             # Nobody knows whether that request arrived, so ask before anything else is sent.
-            log.warning("no answer (%s), asking for orders and positions again", type(error).__name__)
+            log.warning("no good answer (%s), asking for orders and positions again", type(error).__name__)
             informed = False
         await asyncio.sleep(PAUSE)
 
