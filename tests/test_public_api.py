@@ -72,7 +72,7 @@ def test_socket_signatures() -> None:
     app = topgun.WebSocketApp
     assert (app._BACKOFF_MIN, app._BACKOFF_MAX, app._BACKOFF_FACTOR, app._BACKOFF_INITIAL) == (1.92, 60.0, 1.618, 5.0)
     assert app._DEFAULT_BACKOFF == (1.92, 60.0, 1.618, 5.0)
-    for name in ("url", "current_ws", "wait", "heartbeat", "ready", "close", "subscribe", "unsubscribe", "__await__"):
+    for name in ("url", "wait", "heartbeat", "ready", "close", "subscribe", "unsubscribe", "__await__"):
         assert hasattr(app, name)
     assert inspect.signature(app.heartbeat).parameters["timeout"].default == 10.0
     for name in ("send_str", "send_bytes", "send_json", "ping", "pong", "close", "closed", "close_code"):

@@ -3,19 +3,26 @@
 ``Client`` signs every HTTP request for the exchange that the URL's host belongs to, ``Client.ws_connect`` keeps a
 WebSocket alive, and the ``DataStore`` tables of each exchange take its messages and can be queried, waited for
 and watched.
+
+Sockets, tables and exchanges are loaded when they are first used, so ``import topgun`` costs little more than aiohttp.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .auth import Auth
 from .client import Client, FetchResult, NotJSONContent
 from .exchange import Exchange, Host
-from .exchanges import ALL as EXCHANGES
-from .exchanges.bitflyer import bitFlyerDataStore
-from .exchanges.bybit import BybitDataStore
-from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
 from .version import __version__
-from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
+
+if TYPE_CHECKING:
+    from .exchanges import ALL as EXCHANGES
+    from .exchanges.bitflyer import bitFlyerDataStore
+    from .exchanges.bybit import BybitDataStore
+    from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
+    from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
 
 __all__ = [
     "EXCHANGES",
@@ -38,3 +45,29 @@ __all__ = [
     "__version__",
     "bitFlyerDataStore",
 ]
+
+# What is loaded later: name -> module below this one, and the name there (without one: the module itself).
+_LATER: dict[str, tuple[str, str]] = {
+    "exchanges": ("exchanges", ""),
+    "EXCHANGES": ("exchanges", "ALL"),
+    "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
+    "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
+    "store": ("store", ""),
+    **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
+    **{name: ("store", name) for name in ("StoreStream", "Topic")},
+    "ws": ("ws", ""),
+    **{name: ("ws", name) for name in ("ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue")},
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    place, there = _LATER[name]
+    module = import_module(f".{place}", __name__)
+    value = globals()[name] = getattr(module, there) if there else module
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

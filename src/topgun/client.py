@@ -16,12 +16,10 @@ from .clock import RisingInstants, SystemClock
 from .credentials import load_credentials
 from .errors import ClientClosed, ConfigError
 from .exchange import Draft, Registry, requesters
-from .exchanges import ALL, REGISTRY
 from .request import FetchResult, NotJSONContent, PendingRequest, authorized, decode, join, with_params
 from .seam import active_connector
 from .signing import Intent, discreet, intending, origin_of, sign_request, unsign_sent_url
 from .version import __version__
-from .ws import WebSocketApp, Wiring
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
         WsJsonHandler,
         WsStrHandler,
     )
+    from .ws import WebSocketApp
 
 __all__ = ["Client", "FetchResult", "NotJSONContent"]
 
@@ -61,7 +60,7 @@ class Client:
         apis: ``{"name": [key, secret]}``, or the path of a JSON file of that form, or ``None`` for ``./apis.json`` or
             else the file that the environment variable ``TOPGUN_APIS`` names.
         base_url: Put before every ``url`` that has no scheme (not before those of `ws_connect`).
-        exchanges: The venues to know; add your own with ``(*topgun.EXCHANGES, MINE)``.
+        exchanges: The venues to know; ``None`` = all of topgun's. Add your own with ``(*topgun.EXCHANGES, MINE)``.
         clock: Where timestamps, waits and random numbers come from.
         json_loads: Decodes frames and responses.
         allow_plaintext: Sign over ``http://`` and ``ws://`` too, and not only to this computer.
@@ -78,15 +77,17 @@ class Client:
         apis: APICredentialsDict | str | bytes | os.PathLike[str] | os.PathLike[bytes] | None = None,
         base_url: str | URL = "",
         *,
-        exchanges: Iterable[Exchange] = ALL,
+        exchanges: Iterable[Exchange] | None = None,
         clock: Clock = _CLOCK,
         json_loads: JsonLoads = json.loads,
         allow_plaintext: bool = False,
         **kwargs: Any,
     ) -> None:
+        from .ws import Wiring  # noqa: PLC0415  (see the package: what is not used is not loaded)
+
         asyncio.get_running_loop()
         self._base_url = str(base_url)
-        self._registry = REGISTRY if exchanges is ALL else Registry(exchanges)
+        self._registry = _registry() if exchanges is None else Registry(exchanges)
         self._credentials = load_credentials(apis, self._registry.shapes)
         self._instants = _INSTANTS if clock is _CLOCK else RisingInstants(clock)
         self._json_loads = json_loads
@@ -245,6 +246,8 @@ class Client:
         Raises:
             ClientClosed: The client is closed.
         """
+        from .ws import WebSocketApp  # noqa: PLC0415  (loaded by the constructor)
+
         if self._closing:
             raise ClientClosed("the client is closed: make a new one")
         return WebSocketApp(
@@ -352,6 +355,12 @@ class Client:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task of the client failed: %s: %s", type(error).__name__, error)
+
+
+def _registry() -> Registry:
+    from .exchanges import REGISTRY  # noqa: PLC0415  (see the package: what is not used is not loaded)
+
+    return REGISTRY
 
 
 def _session(kwargs: dict[str, Any]) -> aiohttp.ClientSession:

@@ -462,7 +462,9 @@ async def test_d16c_frames_during_login_reach_the_handlers(net: Bench) -> None:
     got: list[Any] = []
     app = net.app(hdlr_json=lambda msg, ws: got.append(msg), hdlr_str=lambda msg, ws: texts.append(msg))
     peer = await net.peers(1)
-    await peer.push({"welcome": 1}, "ping", {"op": "auth", "ok": True}, {"after": 1})
+    await peer.push({"welcome": 1}, "ping")
+    await until(lambda: peer.received)
+    await peer.push({"op": "auth", "ok": True}, {"after": 1})
     await app.ready()
     await until(lambda: len(got) == 2)
     assert got == [{"welcome": 1}, {"after": 1}]
