@@ -1,11 +1,11 @@
-"""The fakes of the venues: one module each, loaded only when it is asked for."""
+"""The fakes of the venues: one package each, loaded only when it is asked for."""
 
 from __future__ import annotations
 
 __all__ = ["DEFAULT", "VENUES"]
 
 VENUES = {"bitflyer": ".venues.bitflyer", "bybit": ".venues.bybit"}
-"""The module of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
+"""The package of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
 
 DEFAULT = "bitflyer"
 """What a fake exchange plays when it is not told."""
