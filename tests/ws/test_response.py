@@ -110,7 +110,7 @@ async def test_error_of_the_message_signer_is_the_callers(net: Bench) -> None:
 
 
 async def test_d35_limit_keeps_the_order_without_asking_the_venue(net: Bench) -> None:
-    """Everything sent goes through the local limit, one at a time, in order, signed when it is sent; no HTTP is needed."""
+    """Everything sent goes through the local limit, in order, signed when it is sent; no HTTP is needed."""
     moments: list[int] = []
 
     async def limit(link: Link, send: Any) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from math import isfinite
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import ConfigError
-from .ladder import Ladder
+from .ladder import Ladder, is_gone, number
 from .stream import StoreChange
 from .table import DataStore
 
@@ -20,11 +20,6 @@ __all__ = ["Best", "BookStore"]
 
 logger = logging.getLogger("topgun.store")
 
-# What a size that takes a level away may look like, and what is no size at all but must not be taken for one.
-_ZEROS = frozenset({0, "0", "0.", "-0", "0e0"})
-_ZEROS |= {f"{head}{tail}" for n in range(1, 31) for head, tail in (("0.", "0" * n), ("0E-", n), ("0e-", n))}
-_SUSPECT = _ZEROS | {None, ""}
-
 
 class Best(NamedTuple):
     """The best level of each side, ``None`` where the side is empty."""
@@ -36,6 +31,10 @@ class Best(NamedTuple):
 class _Book(NamedTuple):
     asks: Ladder
     bids: Ladder
+
+
+class _Status(DataStore):
+    _MAXLEN = None  # as many as there are books
 
 
 class BookStore(DataStore):
@@ -64,6 +63,8 @@ class BookStore(DataStore):
         keys = (*cls._GROUP, cls._SIDE, cls._PRICE)
         if tuple(vars(cls).get("_KEYS", keys)) != keys or not cls._GROUP:
             raise ConfigError(f"{cls.__name__}._KEYS must be {keys}: the fields of _GROUP, then _SIDE and _PRICE")
+        if cls._MAXLEN is not None:
+            raise ConfigError(f"{cls.__name__}._MAXLEN must be None: a book that loses levels is a wrong book")
         cls._KEYS = keys
 
     def __init__(
@@ -72,11 +73,12 @@ class BookStore(DataStore):
         if keys is not None and tuple(keys) != tuple(self._KEYS):
             raise ConfigError(f"{type(self).__name__} has the keys {tuple(self._KEYS)}, not {tuple(keys)}")
         self.heal = True
-        self.status = DataStore(f"{name or 'book'}.status", keys=self._GROUP)
+        self.status: DataStore = _Status(f"{name or 'book'}.status", keys=self._GROUP)
         self._books: dict[tuple[Any, ...], _Book] = {}
         self._states: dict[tuple[Any, ...], str] = {}
         self._feeds: dict[Any, set[tuple[Any, ...]]] = {}  # which books each open socket keeps right
         super().__init__(name, None, data)
+        self._indexable.discard(self._SIZE)  # `_levels` changes sizes without a look at the indexes
 
     # --- reading ---
 
@@ -134,12 +136,13 @@ class BookStore(DataStore):
         """
         book = self._book(group)
         fresh = [
-            (side, [self._row(side, price, size) for price, size in levels if not _gone(size)])
+            [self._row(side, price, size) for price, size in levels if not is_gone(size)]
             for side, levels in ((book.asks, asks), (book.bids, bids))
         ]
         changes = self._changes()
-        self._empty(book, changes)
-        for side, rows in fresh:
+        if not self._empty(book, changes) and not any(fresh):
+            return
+        for side, rows in zip(book, fresh, strict=True):
             for row in rows:
                 self._store(side, row)
                 if changes is not None:
@@ -162,21 +165,28 @@ class BookStore(DataStore):
         if self._mailboxes:
             self._levels_watched(book, asks, bids)
             return
-        field = self._SIZE
+        field, changed = self._SIZE, False
         try:
             for side, levels in ((book.asks, asks), (book.bids, bids)):
                 known = side.rows.get
                 for price, size in levels:
                     row = known(price)
-                    if size in _SUSPECT and _gone(size):
-                        if row is not None:
-                            self._take(side, price)
-                    elif row is not None:
-                        row[field] = size
+                    if 0.0 < float(size) < inf and size is not True:
+                        if row is None:
+                            self._store(side, self._row(side, price, size))
+                        else:
+                            row[field] = size
+                        changed = True
+                    elif is_gone(size) and row is not None:
+                        self._take(side, price)
+                        changed = True
                     else:
-                        self._store(side, self._row(side, price, size))
+                        number(price)
+        except OverflowError as error:
+            raise ValueError(str(error)) from None
         finally:
-            self._waiters.release()
+            if changed:
+                self._waiters.release()
 
     def _levels_watched(self, book: _Book, asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]) -> None:
         """Do what `_levels` does and announce it: what goes, then what comes or changes, asks before bids."""
@@ -186,10 +196,12 @@ class BookStore(DataStore):
             for side, levels in ((book.asks, asks), (book.bids, bids)):
                 for price, size in dict(levels).items():
                     row = side.rows.get(price)
-                    if _gone(size):
-                        if row is not None:
-                            source = {**side.blank, self._PRICE: price, self._SIZE: size}
-                            gone.append(StoreChange(self, "delete", source, self._take(side, price)))
+                    if is_gone(size):
+                        if row is None:
+                            number(price)
+                            continue
+                        source = {**side.blank, self._PRICE: price, self._SIZE: size}
+                        gone.append(StoreChange(self, "delete", source, self._take(side, price)))
                     elif row is not None:
                         row[self._SIZE] = size
                         snapshot = row.copy()
@@ -198,13 +210,14 @@ class BookStore(DataStore):
                         row = self._store(side, self._row(side, price, size))
                         kept.append(StoreChange(self, "update", None, row.copy()))
         finally:
-            self._announce(gone + kept)
+            if gone or kept:
+                self._announce(gone + kept)
 
     def _drop(self, group: tuple[Any, ...]) -> None:
-        """Remove every row of the book."""
+        """Remove every level of the book."""
         changes = self._changes()
-        self._empty(self._book(group), changes)
-        self._announce(changes)
+        if self._empty(self._book(group), changes):
+            self._announce(changes)
 
     def _mark(self, group: tuple[Any, ...], state: str, reason: str = "", ws: Any = None) -> None:
         """Say what is known of the book.
@@ -213,16 +226,18 @@ class BookStore(DataStore):
             group: The values of the fields that name the book.
             state: ``live``, ``syncing`` or ``stale``.
             reason: Why, for people.
-            ws: The socket that keeps a live book right: with it the book becomes stale.
+            ws: The socket that keeps the book right, or is asked to: with it the book becomes stale.
         """
         if ws is not None:
-            self._follow(group, ws)
-            if state == "live" and ws.closed:
+            if not ws.closed:
+                self._follow(group, ws)
+            elif state != "stale":
                 state, reason = "stale", "connection lost"
         if state == "live" and self._states.get(group) == "live":
             return
+        named = dict(zip(self._GROUP, group, strict=True))
         self._states[group] = state
-        self.status._update([{**dict(zip(self._GROUP, group, strict=True)), "state": state, "reason": reason}])
+        self.status._update([{**named, "state": state, "reason": reason}])
         self._waiters.release()
 
     def _resync(
@@ -244,7 +259,7 @@ class BookStore(DataStore):
         """
         logger.warning("%s %s: %s", self.name, " ".join(map(str, group)), reason)
         self._drop(group)
-        self._mark(group, "syncing", reason)
+        self._mark(group, "syncing", reason, ws)
         if self.heal and ws is not None and messages:
             name = (id(self), group) if key is None else key
             ws.request_snapshot(name, messages, lambda: self._states[group] != "syncing")
@@ -269,9 +284,11 @@ class BookStore(DataStore):
         if len(group) != len(self._GROUP):
             return None
         try:
-            return tuple([group[field] for field in self._GROUP])
-        except KeyError:
+            name = tuple([group[field] for field in self._GROUP])
+            hash(name)
+        except (KeyError, TypeError):  # another field, or something that cannot be hashed and so names nothing
             return None
+        return name
 
     def _asked(self, query: Mapping[str, Any] | None) -> _Book | None:
         """Return the book that `query` names and nothing else; without a query the only one there is."""
@@ -291,17 +308,17 @@ class BookStore(DataStore):
         return book
 
     def _row(self, side: Ladder, price: Any, size: Any) -> Item:
-        if not isfinite(float(price)) or isinstance(price, bool):
-            raise ValueError(f"not a price: {price!r}")
+        number(price)
         row = side.blank.copy()
         row[self._PRICE] = price
         row[self._SIZE] = size
         return row
 
     def _store(self, side: Ladder, row: Item) -> Item:
-        key = (*side.key, row[self._PRICE])
+        price = row[self._PRICE]
+        key = (*side.key, price)
         self._data[key] = row
-        side.add(row)
+        side.add(price, row)
         if self._indexes:
             self._file(key, row)
         return row
@@ -309,24 +326,27 @@ class BookStore(DataStore):
     def _take(self, side: Ladder, price: Any) -> Item:
         key = (*side.key, price)
         side.remove(price)
-        super()._leaves(key)
+        if self._indexes:
+            super()._leaves(key)
         return self._data.pop(key)
 
-    def _empty(self, book: _Book, changes: list[StoreChange] | None) -> None:
+    def _empty(self, book: _Book, changes: list[StoreChange] | None) -> bool:
+        """Remove every level, and return whether there was one."""
+        gone = False
         for side in book:
-            rows = list(side.rows.items())
-            side.clear()
-            for price, row in rows:
-                super()._leaves((*side.key, price))
-                del self._data[*side.key, price]
+            for price, row in side.clear().items():
+                gone, key = True, (*side.key, price)
+                if self._indexes:
+                    super()._leaves(key)
+                del self._data[key]
                 if changes is not None:
                     changes.append(StoreChange(self, "delete", row, row))
+        return gone
 
     def _enters(self, key: Any, row: Item) -> None:
         side = self._side(key)
         if side is not None:
-            side.add(row)
-        super()._enters(key, row)
+            side.add(key[-1], row)
 
     def _leaves(self, key: Any) -> None:
         side = self._side(key)
@@ -350,16 +370,3 @@ class BookStore(DataStore):
             prices = [float(row[self._PRICE]) for row in side.top()]
             assert prices == sorted(prices, reverse=side.blank[self._SIDE] == self._BID)
             assert len(prices) == len(side.rows)
-
-
-def _gone(size: Any) -> bool:
-    """Tell a size of 0 in any spelling from another size.
-
-    Raises:
-        TypeError: It is not a size.
-        ValueError: Likewise.
-    """
-    number = float(size)
-    if number >= 0 and not isinstance(size, bool):
-        return number == 0
-    raise ValueError(f"not a size: {size!r}")

@@ -112,7 +112,7 @@ class DataStoreCollection:
         A `WebSocketApp` calls this as soon as it is connected, on the owner of every handler that has such a method.
         """
         on_close = getattr(ws, "on_close", None)
-        if on_close is None or ws in self._sockets:
+        if on_close is None or ws.closed or ws in self._sockets:
             return
         self._sockets[ws] = set()
         if self._has_lost:  # what was initialized while nobody listened has missed what happened since
@@ -122,14 +122,11 @@ class DataStoreCollection:
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         """Take a message (a hook); by default give it to the tables that `_topic` names."""
         try:
-            names = self._topic(msg)
+            tables = [(name, self._stores[name]) for name in self._topic(msg) if name in self._stores]
         except Exception:
             logger.exception("%s: a message without a readable topic is ignored", type(self).__name__)
             return
-        for name in names:
-            table = self._stores.get(name)
-            if table is None:
-                continue
+        for name, table in tables:
             try:
                 table._onmessage(msg, ws)
             except Exception as error:  # noqa: BLE001  (one message must not take the others down)
@@ -143,11 +140,11 @@ class DataStoreCollection:
         return ()
 
     def _fed(self, name: str, table: DataStore, ws: Any) -> None:
-        if table._state == "stale" and name not in self._RESPONSES.values():
-            table._state = "live"
         feeding = self._sockets.get(ws)
         if feeding is not None:
             feeding.add(name)
+        if table._state == "stale" and name not in self._RESPONSES.values() and not getattr(ws, "closed", False):
+            self._turn("live", [name])
 
     def _report(self, name: str, msg: Any, error: Exception) -> None:
         place = error.__traceback__
@@ -162,17 +159,21 @@ class DataStoreCollection:
     def _lost(self, ws: Any) -> None:
         lost = self._sockets.pop(ws, set())
         self._has_lost = True
-        for name in lost:
-            self._stores[name]._state = "stale"
+        self._turn("stale", lost)
         self._expire()
-        for table in self._stores.values():
-            table._set()
 
     def _expire(self) -> None:
         """Mark the tables stale that only a response can put right, unless another socket feeds them."""
         fed = set().union(*self._sockets.values())
-        for name in {*self._RESPONSES.values()} - fed:
-            self._stores[name]._state = "stale"
+        self._turn("stale", {*self._RESPONSES.values()} - fed)
+
+    def _turn(self, state: str, names: Iterable[str]) -> None:
+        """Give tables a state, and wake those who wait for it."""
+        for name in names:
+            table = self._stores[name]
+            if table._state != state:
+                table._state = state
+                table._set()
 
     # --- responses ---
 
@@ -189,37 +190,41 @@ class DataStoreCollection:
             aiohttp.ClientError: A request has no response.
             TimeoutError: Likewise.
         """
-        failures = []
-        for next_response in asyncio.as_completed(awaitables):
-            try:
-                await self._take(await next_response)
-            except Exception as error:  # noqa: BLE001  (raised below, after the good ones)
-                failures.append(error)
+        outcomes = await asyncio.gather(*map(self._settle, awaitables))
+        failures = [error for error in outcomes if error is not None]
         for other in failures[1:]:
             failures[0].add_note(f"besides: {type(other).__name__}: {other}")
         if failures:
             raise failures[0]
 
+    async def _settle(self, awaitable: Awaitable[Any]) -> Exception | None:
+        try:
+            await self._take(await awaitable)
+        except Exception as error:  # noqa: BLE001  (raised by initialize, after the good ones)
+            return error
+        return None
+
     async def _take(self, response: Any) -> None:
         url: URL = response.url
-        text = await response.text()
+        text = ""
         try:
+            text = await response.text()
             data = json.loads(text)
-        except ValueError:
-            raise InitializeError(str(url.with_query(None)), text[:200]) from None
+        except ValueError as error:
+            raise InitializeError(str(url.with_query(None)), text[:200] or str(error)) from None
         if self._failure(url, data):
             raise InitializeError(str(url.with_query(None)), data)
         name = self._RESPONSES.get(url.path)
         if name is not None:
-            self._apply(self._stores[name], data, url, response)
+            self._apply(name, data, url, response)
 
-    def _apply(self, table: DataStore, data: Any, url: URL, response: Any) -> None:
+    def _apply(self, name: str, data: Any, url: URL, response: Any) -> None:
         try:
-            table._onresponse(data, url, requester_of(response))
+            self._stores[name]._onresponse(data, url, requester_of(response))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InitializeError(str(url.with_query(None)), data) from error
         if not self._has_lost or any(getattr(ws, "subscribed", True) for ws in self._sockets):
-            table._state = "live"
+            self._turn("live", [name])
 
     def _failure(self, url: URL, data: Any) -> bool:
         """Tell whether the decoded response of `url` reports a failure (a hook)."""

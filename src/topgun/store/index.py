@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, KeysView
 
     from ..typedefs import Item
 
@@ -36,7 +36,7 @@ class FieldIndex:
             self.add(key, row)
 
     def add(self, key: Hashable, row: Item) -> None:
-        """File a row that is new, was replaced or has changed."""
+        """File a row that is new or has changed."""
         value = row.get(self.field)
         if key in self._filed:
             filed = self._filed[key]
@@ -49,6 +49,10 @@ class FieldIndex:
     def remove(self, key: Hashable) -> None:
         """Forget the row of `key`."""
         self._take(key, self._filed.pop(key))
+
+    def keys(self) -> KeysView[Hashable]:
+        """Return the key of every row that is filed."""
+        return self._filed.keys()
 
     def pairs(self, value: Any, table: dict[Any, Item]) -> Iterable[tuple[Any, Item]]:
         """Return key and row of those filed under `value`, in the order of `table`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..typedefs import Item
 
-__all__ = ["Ladder"]
+__all__ = ["Ladder", "is_gone", "number"]
 
 _PATIENCE = 64  # changes noted for a reader who may not come back, besides an eighth of the levels
 
@@ -41,9 +42,9 @@ class Ladder:
         self._numbers: list[float] = []
         self._noted: list[tuple[Item, bool]] = []
 
-    def add(self, row: Item) -> None:
+    def add(self, price: Any, row: Item) -> None:
         """Take a row whose price is not there yet."""
-        self.rows[row[self._price]] = row
+        self.rows[price] = row
         if self._order is not None:
             self._note(row, came=True)
 
@@ -53,10 +54,11 @@ class Ladder:
         if self._order is not None:
             self._note(row, came=False)
 
-    def clear(self) -> None:
-        """Let all rows go."""
-        self.rows.clear()
+    def clear(self) -> dict[Any, Item]:
+        """Let all rows go, and return them by price."""
+        rows, self.rows = self.rows, {}
         self._give_up()
+        return rows
 
     def best(self) -> Item | None:
         """Return the row of the best price."""
@@ -87,18 +89,17 @@ class Ladder:
             try:
                 for row, came in noted:
                     self._work_in(self._order, row, came=came)
-            except (LookupError, TypeError, ValueError):  # a program changed the price of a row
+            except (LookupError, TypeError, ValueError):  # not a price, or a program changed the price of a row
                 return self._sort()
         return self._order
 
     def _work_in(self, order: list[Item], row: Item, *, came: bool) -> None:
-        number, numbers = self._best * float(row[self._price]), self._numbers
+        number, numbers = self._number(row), self._numbers
+        place = bisect_left(numbers, number)
         if came:
-            place = bisect_right(numbers, number)
             numbers.insert(place, number)
             order.insert(place, row)
             return
-        place = bisect_left(numbers, number)
         while order[place] is not row:  # the same number in another spelling
             if numbers[place] != number:
                 raise LookupError
@@ -106,14 +107,48 @@ class Ladder:
         del numbers[place], order[place]
 
     def _sort(self) -> list[Item]:
-        sign, price = self._best, self._price
         pairs = []
-        for row in self.rows.values():
+        for row in reversed(self.rows.values()):  # of the same number in two spellings the earlier one is the better
             try:
-                pairs.append((sign * float(row[price]), row))
-            except (KeyError, TypeError, ValueError):  # not a price, so not a level
+                pairs.append((self._number(row), row))
+            except (LookupError, TypeError, ValueError):  # not a price, so not a level
                 continue
         pairs.sort(key=lambda pair: pair[0])
         self._numbers = [number for number, _ in pairs]
         self._order = [row for _, row in pairs]
         return self._order
+
+    def _number(self, row: Item) -> float:
+        number = self._best * float(row[self._price])
+        if isnan(number):
+            raise ValueError
+        return number
+
+
+def is_gone(size: Any) -> bool:
+    """Tell a size of 0 in any spelling from another size.
+
+    Raises:
+        TypeError: It is not a size.
+        ValueError: Likewise.
+    """
+    amount = number(size)
+    if amount < 0:
+        raise ValueError(f"not a size: {size!r}")
+    return amount == 0
+
+
+def number(value: Any) -> float:
+    """Return the number that a price or a size is.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: Likewise.
+    """
+    try:
+        result = float(value)
+    except OverflowError:
+        result = inf
+    if -inf < result < inf and value is not True and value is not False:
+        return result
+    raise ValueError(f"not a number: {value!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ..errors import ConfigError, StreamClosed, WatchOverflow
 from ..waiters import Waiters
@@ -61,7 +61,9 @@ class Mailbox:
         """Take the changes of one message and wake the reader once."""
         if not self.maxsize:
             self.changes.extend(changes)
-        elif not self.failed:
+        elif self.failed:
+            self.dropped += len(changes)
+        else:
             self._squeeze(changes)
         self.readers.release()
 
@@ -95,9 +97,10 @@ class StoreStream:
         ConfigError: `maxsize` or `overflow` is something else.
     """
 
+    _closed = True  # until it is complete: __del__ runs for half-made objects too
+
     def __init__(self, store: DataStore, maxsize: int = 0, overflow: Overflow = "error") -> None:
-        self._closed = True  # until it is complete: __del__ runs for half-made objects too
-        if maxsize < 0:
+        if type(maxsize) is not int or maxsize < 0:
             raise ConfigError(f"maxsize must be a whole number, 0 for no bound, not {maxsize!r}")
         if overflow not in ("error", "drop_oldest", "drop_newest"):
             raise ConfigError(f'overflow must be "error", "drop_oldest" or "drop_newest", not {overflow!r}')
@@ -145,21 +148,21 @@ class StoreStream:
         """
         box = self._box
         while not box.changes:
+            if self._closed:
+                raise StreamClosed(f"{self._store.name or 'table'}: the stream is closed")
             if box.failed:
                 self.close()
                 raise WatchOverflow(
                     f"{self._store.name or 'table'}: the watcher fell behind and {box.dropped} changes were lost; read "
                     'faster, or use watch(maxsize=...) with more room or with overflow="drop_oldest"'
                 )
-            if self._closed:
-                raise StreamClosed(f"{self._store.name or 'table'}: the stream is closed")
             await box.readers.wait()
         return box.changes.popleft()
 
     def __aiter__(self) -> StoreStream:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> StoreChange:
         try:
             return await self.get()
         except StreamClosed:
@@ -167,5 +170,4 @@ class StoreStream:
 
     def _detach(self) -> None:
         self._closed = True
-        boxes = self._store._mailboxes
-        boxes[:] = [box for box in boxes if box is not self._box]
+        self._store._mailboxes.remove(self._box)

@@ -146,57 +146,11 @@ class DataStore:
 
     def _insert(self, rows: Iterable[Item]) -> None:
         """Store copies of `rows`; one of a known key replaces the whole row, in its place."""
-        if self._key is None:
-            self._append("insert", rows)
-            return
-        key_of, data, changes, changed = self._key, self._data, self._changes(), False
-        try:
-            for source in rows:
-                try:
-                    key = key_of(source)
-                except KeyError:
-                    continue
-                if key in data:
-                    self._leaves(key)
-                data[key] = row = dict(source)
-                changed = True
-                self._enters(key, row)
-                if changes is not None:
-                    changes.append(StoreChange(self, "insert", None, dict(row)))
-        finally:
-            if changed:
-                self._sweep(changes)
-                self._announce(changes)
+        self._write("insert", rows)
 
     def _update(self, rows: Iterable[Item]) -> None:
         """Merge `rows` into those of the same key; store copies of those that are new."""
-        if self._key is None:
-            self._append("update", rows)
-            return
-        key_of, data, changes, changed = self._key, self._data, self._changes(), False
-        try:
-            for source in rows:
-                try:
-                    key = key_of(source)
-                except KeyError:
-                    continue
-                row = data.get(key)
-                changed = True
-                if row is None:
-                    data[key] = row = dict(source)
-                    self._enters(key, row)
-                    given = None
-                else:
-                    row.update(source)
-                    given = source
-                    if self._indexes:
-                        self._file(key, row)
-                if changes is not None:
-                    changes.append(StoreChange(self, "update", given, dict(row)))
-        finally:
-            if changed:
-                self._sweep(changes)
-                self._announce(changes)
+        self._write("update", rows)
 
     def _delete(self, rows: Iterable[Item]) -> None:
         """Remove the rows of the same keys."""
@@ -221,12 +175,12 @@ class DataStore:
     def _pop(self, item: Mapping[str, Any]) -> Item | None:
         """Remove and return the row whose key fields equal those of `item`; ``None`` if there is none."""
         row = self.get(item)
-        if row is not None:
-            self._delete([row])
+        if row is not None and self._key is not None:
+            self._take_out([(self._key(item), row)])  # type: ignore[arg-type]  # any mapping can be asked for a field
         return row
 
     def _find_with_uuid(self, query: Mapping[str, Any] | None = None) -> dict[Any, Item]:
-        """Return what `find` returns, each row by the id that `_remove` takes."""
+        """Return what `find` returns, each row by the id that `_remove` takes; valid as long as you hold the rows."""
         if self._key is None:
             return {id(row): row for row in self.find(query)}
         return dict(self._matches(query)) if query else self._data.copy()
@@ -258,9 +212,9 @@ class DataStore:
         """
         sides: dict[Any, list[Item]] = {item_asc_key: [], item_desc_key: []}
         for row in self.find(query):
-            side = row[item_key]
-            if side in sides:
-                sides[side].append(row)
+            side = sides.get(row.get(item_key))
+            if side is not None:
+                side.append(row)
         for name, side_rows in sides.items():
             side_rows.sort(key=lambda row: float(row[sort_key]), reverse=name == item_desc_key)
         return {name: side_rows[:limit] if limit else side_rows for name, side_rows in sides.items()}
@@ -283,12 +237,10 @@ class DataStore:
         """Take the decoded answer of a request to `url` that the collection routed here (a hook)."""
 
     def _enters(self, key: Any, row: Item) -> None:
-        """Keep what must know every row: `row` has come under `key`."""
-        if self._indexes:
-            self._file(key, row)
+        """Know that `row` has come under `key` (a hook)."""
 
     def _leaves(self, key: Any) -> None:
-        """Keep what must know every row: that of `key` is about to go, perhaps to be replaced."""
+        """Know that the row of `key` is about to go."""
         for index in self._indexes.values():
             index.remove(key)
 
@@ -299,6 +251,7 @@ class DataStore:
         if self._key is not None:
             assert list(self._data) == [self._key(row) for row in self._data.values()]
         for field, index in self._indexes.items():
+            assert index.keys() == self._data.keys()
             for value in {row.get(field) for row in self._data.values()}:
                 same = [row for row in self._data.values() if row.get(field) == value]
                 assert [row for _, row in index.pairs(value, self._data)] == same, f"index {field}"
@@ -314,8 +267,43 @@ class DataStore:
         self._waiters.release()
 
     def _post(self, changes: list[StoreChange]) -> None:
-        for box in self._mailboxes:
+        for box in tuple(self._mailboxes):  # a stream nobody holds may go at any moment, and its box with it
             box.put(changes)
+
+    def _write(self, operation: Operation, rows: Iterable[Item]) -> None:
+        if self._key is None:
+            self._append(operation, rows)
+            return
+        key_of, data, changes = self._key, self._data, self._changes()
+        merge, new, changed = operation == "update", False, False
+        try:
+            for source in rows:
+                try:
+                    key = key_of(source)
+                except KeyError:
+                    continue
+                row = data.get(key)
+                given, changed = None, True
+                if row is None:
+                    new = True
+                    data[key] = row = dict(source)
+                    self._enters(key, row)
+                elif merge:
+                    row.update(source)
+                    given = source
+                else:  # the same dict goes on, so it keeps its place wherever it is kept
+                    fresh = dict(source)
+                    row.clear()
+                    row.update(fresh)
+                if self._indexes:
+                    self._file(key, row)
+                if changes is not None:
+                    changes.append(StoreChange(self, operation, given, dict(row)))
+        finally:
+            if new:
+                self._sweep(changes)
+            if changed:
+                self._announce(changes)
 
     def _append(self, operation: Operation, rows: Iterable[Item]) -> None:
         new = [dict(row) for row in rows]
@@ -350,7 +338,8 @@ class DataStore:
             for source, row in self._taken(pairs):
                 removed = True
                 if changes is not None:
-                    changes.append(StoreChange(self, "delete", source, row))
+                    data = dict(row)  # the caller may get the row back, and go on with it
+                    changes.append(StoreChange(self, "delete", data if source is row else source, data))
         finally:
             if removed:
                 self._announce(changes)
@@ -370,22 +359,28 @@ class DataStore:
                 del self._data[key]
                 yield source, row
 
-    def _matches(self, query: Mapping[str, Any]) -> Iterable[tuple[Any, Item]]:
-        """Return id and row of each match, by the shortest way there is."""
+    def _matches(self, query: Mapping[str, Any]) -> list[tuple[Any, Item]]:
+        """Return id and row of each match."""
+        wanted = query.items()
+        if len(wanted) > 1:
+            return [(key, row) for key, row in self._candidates(query) if wanted <= row.items()]
+        [(field, value)] = wanted
+        return [(key, row) for key, row in self._candidates(query) if field in row and row[field] == value]
+
+    def _candidates(self, query: Mapping[str, Any]) -> Iterable[tuple[Any, Item]]:
+        """Return id and row of all that may match, by the shortest way there is."""
         if self._key is None:
-            return [(id(row), row) for row in self._log if query.items() <= row.items()]
+            return zip(map(id, self._log), self._log, strict=True)
         try:
-            pairs: Iterable[tuple[Any, Item]]
             if query.keys() >= self._keyset:
                 key = self._key(query)  # type: ignore[arg-type]  # any mapping can be asked for a field
-                pairs = [(key, self._data[key])] if key in self._data else []
-            elif field := next((field for field in query if field in self._indexable), None):
-                pairs = self._index(field).pairs(query[field], self._data)
-            else:
-                pairs = self._data.items()
+                return [(key, self._data[key])] if key in self._data else []
+            for field in query:
+                if field in self._indexable:
+                    return self._index(field).pairs(query[field], self._data)
         except TypeError:  # something that cannot be hashed: look at every row
-            pairs = self._data.items()
-        return [(key, row) for key, row in pairs if query.items() <= row.items()]
+            pass
+        return self._data.items()
 
     def _index(self, field: str) -> FieldIndex:
         """Return the index on `field`; it is made when it is asked for the first time.
