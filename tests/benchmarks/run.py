@@ -42,12 +42,12 @@ def measure(case: Case, side: str, size: int) -> float:
 
 
 def rounds(case: Case, sides: list[str], *, quick: bool) -> list[Figures]:
-    """Measure each side once a round; who goes first rotates, and every second round runs backwards."""
+    """Measure each side once a round; who goes first rotates, and every second time around the order is reversed."""
     taken = []
     for number in range(QUICK_ROUNDS if quick else ROUNDS):
         turn = number % len(sides)
         order = [*sides[turn:], *sides[:turn]]
-        if number % 2:
+        if number // len(sides) % 2:
             order.reverse()
         taken.append({side: measure(case, side, case.sizes[quick]) for side in order})
     return taken
