@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-
 from . import bitflyer, bybit
 
 __all__ = ["ALL", "REGISTRY"]
