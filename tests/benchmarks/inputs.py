@@ -113,12 +113,12 @@ def bybit_book(depth: int, messages: int) -> Book:
 
 
 def bitflyer_book(depth: int, messages: int) -> Book:
-    """Return board frames in bitFlyer's form: numbers, objects, and a mid price that prunes what lies beyond it."""
+    """Return board frames in bitFlyer's form: numbers, objects, and the middle of the best prices as the mid price."""
     ladder = Ladder(depth, random.Random(SEED))
 
     def frame(channel: str, asks: Any, bids: Any) -> Message:
         rows = {
-            "mid_price": ladder.middle * 10,
+            "mid_price": (min(ladder.asks) + max(ladder.bids)) * 5,
             "asks": [{"price": price * 10, "size": size / 10**8} for price, size in asks],
             "bids": [{"price": price * 10, "size": size / 10**8} for price, size in bids],
         }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("exchange", [None, *(each.name for each in topgun.EXCHANGES)])
 def test_the_bot_comes_through(exchange: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     """In plain lines: an order rests and fills, the connection is cut and comes back, the book has a gap and heals."""
-    assert demo(exchange, 8.0, plain=True) == 0
+    assert demo(exchange, 9.0, plain=True) == 0
     lines = capsys.readouterr().out.splitlines()
     kinds = iter([line.split("s  ", 1)[1].split(":")[0] for line in lines[1:-1]])
     assert [kind for kind in TOLD if kind in kinds] == list(TOLD)
@@ -31,7 +31,7 @@ def test_the_bot_comes_through(exchange: str | None, capsys: pytest.CaptureFixtu
 
 def test_the_screen_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     """On a terminal the last picture has a book with five levels a side, trades, orders, position and the events."""
-    assert demo(None, 8.0, plain=False) == 0
+    assert demo(None, 9.0, plain=False) == 0
     drawn = capsys.readouterr().out
     for title in ("book", "last trades", "open orders", "position", "events", "fill:", "the bot came through"):
         assert title in drawn

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-PACE = 0.05  # s between two moves of the market
-STEP = 1.0  # s between two troubles; all of them take about 7 s
+PACE = 0.025  # s between two moves of the market
+STEP = 1.0  # s between two troubles; all of them take about 8 s
 GRACE = 15.0  # s the bot may take to clean up after its time
 TOLD = ("order resting", "fill", "connection lost", "connection recovered", "gap detected", "book live again")
 
@@ -95,7 +95,7 @@ async def _trouble(fake: FakeExchange, watcher: Watcher) -> None:
     fake.drop()
     await watcher.saw("connection lost", "connection recovered", "book live again", since=start)
 
-    await asyncio.sleep(2 * STEP)  # where messages have no numbers, the book must have been right for a while
+    await asyncio.sleep(3 * STEP)  # where messages have no numbers, the book must have been right for a while
     start = len(watcher.events)
     watcher.tell("fault", "the exchange leaves out half a second of its book")
     missing = fake.gap(times=None)

@@ -320,8 +320,8 @@ async def test_board_that_lost_a_message() -> None:
     """Once the mid price has been the middle of the book for a while, a middle elsewhere means a lost message."""
     watched = Watched(bitFlyerDataStore)
     watched.feed(snapshot(10, asks=[(11, 1)], bids=[(9, 2)]))
-    keeps_the_rule(watched, 30)
-    for number in range(5):  # the message that moved the bid from 9 to 8 was lost
+    keeps_the_rule(watched, 100)
+    for number in range(10):  # the message that moved the bid from 9 to 8 was lost
         assert watched.store.board.state(BTC) == "live"
         watched.feed(delta(9.5, asks=[(20, 1 + number)]))
     assert watched.store.board.state(BTC) == "syncing"
@@ -334,7 +334,7 @@ async def test_board_that_lost_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "off", "after"), [(29, 100, 0), (30, 4, 1), (40, 0, 0)], ids=["never kept", "a moment", "always kept"]
+    ("before", "off", "after"), [(99, 200, 0), (100, 9, 1), (140, 0, 0)], ids=["never kept", "a moment", "always kept"]
 )
 async def test_board_that_lost_nothing(before: int, off: int, after: int) -> None:
     """A feed that does not keep the rule is not held to it, and a moment's difference is none."""
@@ -344,7 +344,7 @@ async def test_board_that_lost_nothing(before: int, off: int, after: int) -> Non
     for number in range(off):
         watched.feed(delta(9.5, asks=[(20, 1 + number)]))
     keeps_the_rule(watched, after)
-    for number in range(4):
+    for number in range(9):
         watched.feed(delta(9.5, asks=[(20, 1 + number)]))
     assert watched.store.board.state(BTC) == "live"
     assert watched.ws.snapshot_requests == []

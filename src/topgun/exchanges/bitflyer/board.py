@@ -17,8 +17,8 @@ __all__ = ["Board"]
 
 _SNAPSHOT = "lightning_board_snapshot_"
 _DELTA = "lightning_board_"
-_TRUST = 30  # messages in a row whose mid price was the middle of the book: from then on it has to be
-_DOUBT = 5  # messages in a row whose mid price is not: something was lost
+_TRUST = 100  # messages in a row whose mid price was the middle of the book: from then on it has to be
+_DOUBT = 10  # messages in a row whose mid price is not: something was lost
 
 
 class Board(BookStore):
