@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -138,3 +139,24 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value inside `value`, its own first."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+def damaged(message: Any, place: tuple[Any, ...], junk: Any) -> Any:
+    """Return a copy of `message` with `junk` at `place`; without that member for ``...``."""
+    if not place:
+        return None if junk is ... else junk
+    result = copy.deepcopy(message)
+    parent = result
+    for key in place[:-1]:
+        parent = parent[key]
+    if junk is ...:
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = copy.deepcopy(junk)
+    return result

@@ -122,10 +122,18 @@ def test_core_names_no_exchange(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sources(), ids=name_of)
-def test_no_private_attribute_of_a_dependency(path: Path) -> None:
+def test_d32_no_private_attribute_of_a_dependency(path: Path) -> None:
     """Nothing whose name begins with one underscore is read from an object that is not topgun's own."""
     foreign = re.compile(r"\b(session|resp|response|raw|req|request|payload|connector|aiohttp|yarl)\._[a-z]")
     assert not foreign.search(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", sources(), ids=name_of)
+def test_d36_no_deprecated_name_of_asyncio(path: Path) -> None:
+    """What Python 3.14 and 3.16 take away from asyncio is not used."""
+    assert not re.search(
+        r"iscoroutinefunction|get_event_loop\b|set_event_loop_policy", path.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("path", sources(), ids=name_of)
@@ -184,3 +192,13 @@ def test_repository_speaks_of_topgun_alone() -> None:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".yml", ""} and path.is_file() and path != Path(__file__):
             assert not machine.search(path.read_text(encoding="utf-8")), name
+
+
+DEFECTS = [*(f"d{number:02}" for number in range(1, 37)), "d09b", "d16b", "d16c"]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_every_known_defect_has_a_test_that_names_it(defect: str) -> None:
+    """The defects that topgun must not have (D01 to D36) are each named by a test: ``test_d07_...`` or ``D07: ...``."""
+    named = re.compile(rf"def test_{defect}_|\"\"\"(?:D\w+, )*{defect.upper().replace('B', 'b').replace('C', 'c')}\b")
+    assert any(named.search(path.read_text(encoding="utf-8")) for path in HERE.rglob("test_*.py"))

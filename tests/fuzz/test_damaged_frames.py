@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import topgun
-from tests.support import FakeSocket, load
+from tests.support import FakeSocket, damaged, load, places
 
 FIXTURES = Path(__file__).parents[1] / "exchanges"
 COLLECTIONS = [(exchange.name, store) for exchange in topgun.EXCHANGES for store in exchange.stores]
@@ -22,27 +22,6 @@ def frames(name: str) -> list[Any]:
     """Return every message of an exchange's fixtures, in file order."""
     steps = [step for path in sorted((FIXTURES / name / "frames").glob("*.json")) for step in load(path)]
     return [message for step in steps if isinstance(step, dict) for message in step.get("messages", [])]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of every value inside `value`."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
-
-
-def damage(message: Any, place: tuple[Any, ...], junk: Any) -> Any:
-    """Return a copy of `message` with `junk` at `place`; the value itself is removed for ``...``."""
-    if not place:
-        return None if junk is ... else junk
-    damaged = copy.deepcopy(message)
-    parent = damaged
-    for key in place[:-1]:
-        parent = parent[key]
-    if junk is ...:
-        del parent[place[-1]]
-    else:
-        parent[place[-1]] = copy.deepcopy(junk)
-    return damaged
 
 
 def tables(store: topgun.DataStoreCollection) -> list[topgun.DataStore]:
@@ -67,7 +46,7 @@ def test_damaged_frames(name: str, collection: type[topgun.DataStoreCollection])
             message = data.draw(st.sampled_from(messages))
             if data.draw(st.booleans()):
                 place = data.draw(st.sampled_from(places(message)))
-                message = damage(message, place, data.draw(st.sampled_from([*JUNK, ...])))
+                message = damaged(message, place, data.draw(st.sampled_from([*JUNK, ...])))
             store.onmessage(copy.deepcopy(message), ws)
         for table in streams:
             table._check()

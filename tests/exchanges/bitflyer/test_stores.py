@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exchanges.samples import Watched, cases, play, tables
-from tests.support import FakeSocket, load, respond
+from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
 from topgun.exchanges.bitflyer import EXCHANGE, bitFlyerDataStore
 from topgun.exchanges.bitflyer.board import _is_middle
@@ -683,26 +683,6 @@ async def test_private_tables_after_a_lost_connection() -> None:
 # -- damaged messages ----------------------------------------------------------------------------------------------
 
 JUNK: list[Any] = [None, True, -1, 1e400, float("nan"), 10**400, "", "x", [], {}, [None], [[1]], {"x": 1}]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, item in children for place in places(item, (*path, key)))]
-
-
-def damaged(message: Any, place: tuple[Any, ...], junk: Any) -> Any:
-    """Return a copy of `message` with `junk` at `place`; without that member for ``...``."""
-    if not place:
-        return junk
-    result = copy.deepcopy(message)
-    parent = result
-    for key in place[:-1]:
-        parent = parent[key]
-    if junk is ...:
-        del parent[place[-1]]
-    else:
-        parent[place[-1]] = copy.deepcopy(junk)
-    return result
 
 
 @pytest.mark.parametrize(

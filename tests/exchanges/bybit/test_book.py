@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exchanges.samples import Watched
-from tests.support import FakeSocket
+from tests.support import FakeSocket, damaged
 from topgun.exchanges.bybit import BybitDataStore
 
 TOPIC = "orderbook.50.BTCUSDT"
@@ -330,14 +329,8 @@ def test_damaged(kind: str, seen: bool, place: Any, junk: Any, caplog: pytest.Lo
     store, ws = BybitDataStore(), FakeSocket()
     stream = store.orderbook.watch() if seen else None
     store.onmessage(START, ws)
-    damaged = parent = message(kind, 101, asks=(("11", "3"),), bids=(("9", "0"),))
-    for name in place[:-1]:
-        parent = parent[name]
-    if junk is ...:
-        del parent[place[-1]]
-    else:
-        parent[place[-1]] = copy.deepcopy(junk)
-    store.onmessage(damaged, ws)
+    sound = message(kind, 101, asks=(("11", "3"),), bids=(("9", "0"),))
+    store.onmessage(damaged(sound, place, junk), ws)
     assert store.orderbook.state(GROUP) == "syncing"
     assert len(store.orderbook) == 0
     assert [messages for _, messages, _ in ws.snapshot_requests] == [AGAIN]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.exchanges.samples import Watched, tables
-from tests.support import FakeSocket, load, respond
+from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
 from topgun.exchanges.bybit import EXCHANGE, BybitDataStore
 
@@ -446,26 +446,6 @@ SOUND = [
     {"topic": "wallet", "data": [{"accountType": "UNIFIED", "coin": [coin("BTC", "1"), coin("ETH", "2")]}]},
     orders(order(1, link="a"), order(2, "Filled", link="b")),
 ]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, item in children for place in places(item, (*path, key)))]
-
-
-def damaged(message: Any, place: tuple[Any, ...], junk: Any) -> Any:
-    """Return a copy of `message` with `junk` at `place`; without that member for ``...``."""
-    if not place:
-        return None if junk is ... else junk
-    result = copy.deepcopy(message)
-    parent = result
-    for key in place[:-1]:
-        parent = parent[key]
-    if junk is ...:
-        del parent[place[-1]]
-    else:
-        parent[place[-1]] = copy.deepcopy(junk)
-    return result
 
 
 @pytest.mark.parametrize("message", SOUND, ids=lambda message: json.dumps(message)[:60])
