@@ -8,19 +8,19 @@ __all__ = ["Waiters"]
 
 
 class Waiters:
-    """Tasks waiting for one thing; unlike an ``asyncio.Event`` it can hand them an error."""
+    """Tasks waiting for one thing, first come, first served; unlike an ``asyncio.Event`` it can hand them an error."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # a set that keeps the order
 
     async def wait(self) -> None:
         """Wait for the next `release`; raise the error that it brings."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
+        self._waiting[waiter] = None
         try:
             await waiter
         finally:
-            self._waiting.discard(waiter)
+            del self._waiting[waiter]
 
     def release(self, error: Exception | None = None) -> None:
         """Let everyone who waits go on, or raise `error` in each."""

@@ -76,7 +76,7 @@ class BookStore(DataStore):
         self.status: DataStore = _Status(f"{name or 'book'}.status", keys=self._GROUP)
         self._books: dict[tuple[Any, ...], _Book] = {}
         self._states: dict[tuple[Any, ...], str] = {}
-        self._feeds: dict[Any, set[tuple[Any, ...]]] = {}  # which books each open socket keeps right
+        self._feeds: dict[Any, dict[tuple[Any, ...], None]] = {}  # the books that each open socket keeps right
         super().__init__(name, None, data)
         self._indexable.discard(self._SIZE)  # `_levels` changes sizes without a look at the indexes
 
@@ -269,12 +269,12 @@ class BookStore(DataStore):
     def _follow(self, group: tuple[Any, ...], ws: Any) -> None:
         feeds = self._feeds.get(ws)
         if feeds is None:
-            feeds = self._feeds[ws] = set()
+            feeds = self._feeds[ws] = {}
             ws.on_close(self._lost)
         if group not in feeds:
             for books in self._feeds.values():
-                books.discard(group)
-            feeds.add(group)
+                books.pop(group, None)
+            feeds[group] = None
 
     def _lost(self, ws: Any) -> None:
         for group in self._feeds.pop(ws, ()):

@@ -14,7 +14,7 @@ from .book import BookStore
 from .table import DataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 
     from yarl import URL
 
@@ -167,11 +167,10 @@ class DataStoreCollection:
         fed = set().union(*self._sockets.values())
         self._turn("stale", {*self._RESPONSES.values()} - fed)
 
-    def _turn(self, state: str, names: Iterable[str]) -> None:
+    def _turn(self, state: str, names: Collection[str]) -> None:
         """Give tables a state, and wake those who wait for it."""
-        for name in names:
-            table = self._stores[name]
-            if table._state != state:
+        for name, table in self._stores.items():
+            if name in names and table._state != state:
                 table._state = state
                 table._set()
 
