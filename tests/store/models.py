@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,21 @@ def told(changes: Iterable[StoreChange]) -> list[tuple[str, Any, Item]]:
 def scan(rows: Iterable[Item], query: Mapping[str, Any] | None) -> list[Item]:
     """Return the rows that have every field of `query` with an equal value, by looking at all of them."""
     return [row for row in rows if all(name in row and row[name] == value for name, value in (query or {}).items())]
+
+
+async def wakes(table: DataStore, act: Callable[[], object]) -> bool:
+    """Tell whether `act` wakes somebody who waits."""
+    waiting = asyncio.ensure_future(table.wait())
+    await asyncio.sleep(0)
+    try:
+        act()
+    finally:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        woken = waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    return woken
 
 
 class Replayed:

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.store.models import Queue, Replayed, pending, scan, told
+from tests.store.models import Queue, Replayed, pending, scan, told, wakes
 from tests.support import load
 from topgun.store import DataStore, StoreStream
 
@@ -81,21 +81,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 def kind(maxlen: int | None = 9999, indexes: tuple[str, ...] = ()) -> type[DataStore]:
     """Return a class of tables with that limit."""
     return type("Table", (DataStore,), {"_MAXLEN": maxlen, "_INDEXES": indexes})
-
-
-async def wakes(table: DataStore, act: Callable[[], object]) -> bool:
-    """Tell whether `act` wakes somebody who waits."""
-    waiting = asyncio.ensure_future(table.wait())
-    await asyncio.sleep(0)
-    try:
-        act()
-    finally:
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        woken = waiting.done()
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-    return woken
 
 
 @pytest.mark.parametrize("name", CASES)
