@@ -76,6 +76,44 @@ def test_sorted_and_best() -> None:
     assert book.best() == (row("ask", 7, 1, "ETH"), bids[0])
 
 
+def test_reading_one_level_or_one_book_makes_no_other_rows() -> None:
+    """Only what somebody looks at becomes a row; rows that were handed out are kept up to date."""
+    book = Book()
+    for symbol in ("BTC", "ETH"):
+        book._replace((symbol,), [(price, 1) for price in range(101, 201)], [(price, 1) for price in range(1, 101)])
+    asks, bids = book._books[ONE]
+    level = book.get({**BTC, "side": "ask", "price": 150})
+    best = book.best(BTC)
+    assert (list(asks.rows), list(bids.rows)) == ([150, 101], [100])
+    book._levels(ONE, [(150, 7), (101, 8), (300, 9)], [(100, 0)])
+    assert (level, best.ask) == (row("ask", 150, 7), row("ask", 101, 8))
+    assert (len(book), len(asks.rows), len(bids.rows)) == (400, 2, 0)
+    assert book.get({**BTC, "side": "bid", "price": 100}) is None
+    assert book.get(BTC) is None
+    assert book.get({**BTC, "side": "neither", "price": 100}) is None
+    assert [found["price"] for found in book.find(BTC)] == [*range(101, 201), *range(1, 100), 300]
+    assert not any(side.rows for side in book._books["ETH",])
+    assert [found["price"] for found in book.find({**BTC, "size": 7})] == [150]
+    assert book.find()[0] is best.ask
+    book._check()
+
+
+def test_rows_come_in_the_order_of_their_levels() -> None:
+    """Iteration goes by when a level came, over sides and books, and what a program stored itself is among them."""
+    book, _ = begun()
+    book._insert([{**row("neither", "1", "1"), "note": "foreign"}])
+    book._levels(ONE, [("103", "1"), ("101", "0")], [("99", "1")])
+    book._update([row("ask", "102", "5"), {**row("ask", "101", "6"), "orders": 2}])
+    prices = ["102", "100", "1", "103", "99", "101"]
+    assert [each["price"] for each in book] == prices
+    assert [each["price"] for each in reversed(book)] == prices[::-1]
+    assert [each["price"] for each in book.find(BTC)] == prices
+    book._levels(ONE, [("101", "7")], [])
+    assert book.get(row("ask", "101", "")) == {**row("ask", "101", "7"), "orders": 2}
+    assert book.find({"orders": 2, "size": "7"}) == book.sorted(BTC)["ask"][:1]
+    book._check()
+
+
 def test_d27_foreign_sides_are_ignored() -> None:
     """D27: a row of a side that is neither is in the table, and in no view of the book."""
     book, _ = begun()

@@ -12,16 +12,10 @@ from topgun.store.ladder import Ladder, is_gone, number
 
 
 def ladder(*prices: Any, descending: bool = False) -> Ladder:
-    side = Ladder({"s": "X", "side": "bid" if descending else "ask"}, "p", descending=descending)
+    side = Ladder({"s": "X", "side": "bid" if descending else "ask"}, "p", "v", descending=descending)
     for price in prices:
-        add(side, price)
+        side.add(price, 1)
     return side
-
-
-def add(side: Ladder, price: Any, **fields: Any) -> dict[str, Any]:
-    row = {**side.blank, "p": price, **fields}
-    side.add(price, row)
-    return row
 
 
 def short(value: Any) -> str:
@@ -39,6 +33,7 @@ def test_best_first() -> None:
     assert prices(asks) == ["9", 9.5, "10", 100]
     assert prices(bids) == [100, "10", 9.5, "9"]
     assert (asks.key, asks.best(), bids.best()) == (("X", "ask"), asks.rows["9"], bids.rows[100])
+    assert asks.best() == {"s": "X", "side": "ask", "p": "9", "v": 1}
     assert [prices(asks, limit) for limit in (None, 0, 1, 3, 9, -1, -9)] == [
         ["9", 9.5, "10", 100],
         ["9", 9.5, "10", 100],
@@ -52,6 +47,51 @@ def test_best_first() -> None:
     assert ladder().top(1) == []
 
 
+def test_rows_are_made_when_somebody_looks() -> None:
+    """Nobody pays for a row that nobody looks at; one that was looked at is kept up to date until its level goes."""
+    side = ladder(1, 2, 3)
+    side.apply([(1, 5), (4, 6)])
+    assert side.rows == {}
+    best = side.best()
+    assert list(side.rows.values()) == [best]
+    side.apply([(1, 7), (2, 8)])
+    assert best == {"s": "X", "side": "ask", "p": 1, "v": 7}
+    assert side.row(1) is side.best() is best
+    assert side.told(1) is best
+    assert side.told(2) is not side.told(2)
+    side.apply([(1, 0)])
+    assert best == {"s": "X", "side": "ask", "p": 1, "v": 7}
+    side.apply([(1, 9)])
+    assert side.best() is not best
+    assert side.row(1)["v"] == 9
+
+
+def test_a_row_with_more_fields_is_kept() -> None:
+    """A row that is handed over stays that very row, whether its level is new or known."""
+    side = ladder(1)
+    known, new = ({"s": "X", "side": "ask", "p": price, "v": 3, "orders": 2} for price in (1, 2))
+    side.keep(1, known)
+    side.keep(2, new)
+    side.apply([(1, 4)])
+    assert side.top() == [{**known, "v": 4}, new]
+    assert side.top()[1] is new
+    assert side.sizes == {1: 4, 2: 3}
+
+
+@pytest.mark.parametrize(
+    ("levels", "changed"),
+    [([], False), ([(9, 0)], False), ([(1, 0)], True), ([(1, 1)], True), ([(5, 1)], True), ([(9, 0), (1, 2)], True)],
+)
+def test_apply_says_whether_anything_came_of_it(levels: list[Any], changed: bool) -> None:
+    """Taking away what is not there changes nothing."""
+    side = ladder(1, 2)
+    side.apply(levels)
+    assert side.changed is changed
+    with pytest.raises(TypeError):
+        side.apply([*levels, (1, None)])
+    assert side.changed is (changed and levels != [(1, 0)])
+
+
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("looked", [False, True])
 def test_one_number_in_two_spellings(descending: bool, looked: bool) -> None:
@@ -60,7 +100,7 @@ def test_one_number_in_two_spellings(descending: bool, looked: bool) -> None:
     if looked:
         side.best()
     for price in ("8.50", 8.5, "9"):
-        add(side, price)
+        side.add(price, 1)
     same = [price for price in prices(side) if price != "9"]
     assert same == ["8.5", "8.50", 8.5]
     side.remove("8.50")
@@ -76,12 +116,13 @@ def test_a_price_that_goes_and_comes_again_between_two_looks() -> None:
     side.best()
     for again in range(3):
         side.remove(1)
-        row = add(side, 1, again=again)
-    assert side.best() is row
+        side.add(1, again)
+    assert side.best() == {"s": "X", "side": "ask", "p": 1, "v": 2}
     assert prices(side) == [1, 2, 3]
-    assert side.clear() == {2: side.blank | {"p": 2}, 3: side.blank | {"p": 3}, 1: row}
+    assert [row["p"] for row in side.clear()] == [2, 3, 1]
     assert side.best() is None
-    add(side, 7)
+    assert side.sizes == side.born == side.rows == {}
+    side.add(7, 1)
     assert prices(side) == [7]
 
 
@@ -91,7 +132,7 @@ def test_what_nobody_looks_at_is_given_up() -> None:
     side.best()
     for round_ in range(1000):
         side.remove(round_ % 800)
-        add(side, round_ % 800)
+        side.add(round_ % 800, 1)
         assert len(side._noted) <= 64 + 800 // 8
     assert side._order is None
     assert prices(side) == list(range(800))
@@ -99,61 +140,61 @@ def test_what_nobody_looks_at_is_given_up() -> None:
     assert side.best() is side.rows[1]
 
 
-@pytest.mark.parametrize("price", [None, "x", "", [1], "nan", float("nan"), {}])
+@pytest.mark.parametrize("price", [None, "x", "", "nan", float("nan"), ("1",)])
 def test_what_is_no_price_is_no_level(price: Any) -> None:
-    """A row without a price that is a number is not in the order, and does not disturb it."""
+    """A price that is no number is not in the order, and does not disturb it."""
     side = ladder(3, 1, 2)
     for looked in (False, True):
-        row = {**side.blank, "p": price}
-        side.add("odd", row)
+        side.add(price, 1)
         assert prices(side) == [1, 2, 3], looked
-        side.remove("odd")
+        side.remove(price)
         assert prices(side) == [1, 2, 3], looked
-    side.add("none", {})
-    assert prices(side) == [1, 2, 3]
 
 
-def test_prices_edited_behind_the_back() -> None:
-    """A program that changes the price of a row gets a new sort at the latest when that row goes."""
-    side = ladder(1, 2, 3, 4)
-    side.best()
-    side.rows[1]["p"] = 3
-    side.remove(1)
-    assert prices(side) == [2, 3, 4]
-    side.rows[4]["p"] = 9
-    side.remove(4)
-    assert prices(side) == [2, 3]
+def test_rows_edited_behind_the_back() -> None:
+    """A program that changes the price of a row disturbs that row only."""
+    side = ladder(1, 2, 3)
+    side.top()
     side.rows[2]["p"] = None
+    side.remove(1)
+    assert prices(side) == [None, 3]
     side.remove(2)
     assert prices(side) == [3]
 
 
 PRICES = st.sampled_from([1, 2.5, "2.5", "2.50", "3", 3, -1, "-1", 0, "0.10", 1e3, "1e3", 0.5])
-STEPS = st.lists(st.tuples(st.sampled_from(["add", "add", "remove", "look", "top"]), PRICES), max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from(["set", "set", "remove", "look", "top"]), PRICES), max_size=60)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(STEPS, st.booleans())
 def test_model(steps: list[tuple[str, Any]], descending: bool) -> None:
-    """At every look the order is that of a stable sort of the rows by number."""
+    """At every look the order is that of a stable sort of the levels by number, and rows live as long as levels."""
     side = ladder(descending=descending)
-    rows: dict[Any, dict[str, Any]] = {}
+    sizes: dict[Any, int] = {}
+    seen: dict[Any, dict[str, Any]] = {}
 
-    def ordered() -> list[dict[str, Any]]:
-        return sorted(rows.values(), key=lambda row: float(row["p"]), reverse=descending)
+    def ordered() -> list[Any]:
+        return sorted(sizes, key=float, reverse=descending)
 
-    for step, price in steps:
-        if step == "add" and price not in rows:
-            rows[price] = add(side, price)
-        elif step == "remove" and price in rows:
-            side.remove(price)
-            del rows[price]
-        elif step == "look":
-            assert side.best() is next(iter(ordered()), None)
-        elif step == "top":
-            assert side.top(2) == ordered()[:2]
-        assert list(side.rows.values()) == list(rows.values())
-    assert all(own is row for own, row in zip(side.top(), ordered(), strict=True))
+    for number_, (step, price) in enumerate(steps, 1):
+        if step == "set":
+            side.apply([(price, number_)])
+            sizes[price] = number_
+        elif step == "remove":
+            side.apply([(price, 0)])
+            sizes.pop(price, None)
+            seen.pop(price, None)
+        else:
+            limit = 1 if step == "look" else 2
+            rows = side.top(limit)
+            assert [(row["p"], row["v"]) for row in rows] == [(each, sizes[each]) for each in ordered()[:limit]]
+            for row in rows:
+                assert seen.setdefault(row["p"], row) is row
+        assert side.sizes == sizes
+        assert list(side.sizes) == list(side.born) == list(sizes)
+        assert all((row["p"], row["v"]) == (each, sizes[each]) for each, row in seen.items())
+    assert prices(side) == ordered()
 
 
 @pytest.mark.parametrize("size", [0, 0.0, "0", "0.000", "-0", "0e5", "0E-8", -0.0, "00.00"], ids=repr)

@@ -83,6 +83,16 @@ def kind(maxlen: int | None = 9999, indexes: tuple[str, ...] = ()) -> type[DataS
     return type("Table", (DataStore,), {"_MAXLEN": maxlen, "_INDEXES": indexes})
 
 
+@pytest.mark.parametrize("limit", [3, 100])
+def test_rows_above_the_limit_go_unseen_too(limit: int) -> None:
+    """The oldest rows go whether or not somebody watches, and however often that happens."""
+    table = kind(limit)("t", ["k"])
+    for number in range(5 * limit):
+        table._insert([{"k": number}])
+        assert [row["k"] for row in table] == list(range(max(0, number + 1 - limit), number + 1))
+    table._check()
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_samples(name: str) -> None:
     """Each step of the sample set gives its rows, changes, result, error and wake-up, or the improved ones."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from math import inf
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import ConfigError
-from .ladder import Ladder, is_gone, number
+from .ladder import Ladder, is_gone, number, serial
 from .stream import StoreChange
 from .table import DataStore
 
@@ -77,6 +77,8 @@ class BookStore(DataStore):
         self._books: dict[tuple[Any, ...], _Book] = {}
         self._states: dict[tuple[Any, ...], str] = {}
         self._feeds: dict[Any, dict[tuple[Any, ...], None]] = {}  # the books that each open socket keeps right
+        self._strays: dict[Any, tuple[int, Item]] = {}  # rows of a foreign side, by key, and when they came
+        self._table: dict[Any, Item] | None = None
         super().__init__(name, None, data)
         self._indexable.discard(self._SIZE)  # `_levels` changes sizes without a look at the indexes
 
@@ -136,17 +138,17 @@ class BookStore(DataStore):
         """
         book = self._book(group)
         fresh = [
-            [self._row(side, price, size) for price, size in levels if not is_gone(size)]
-            for side, levels in ((book.asks, asks), (book.bids, bids))
+            {price: size for price, size in levels if number(price) is not None and not is_gone(size)}
+            for levels in (asks, bids)
         ]
         changes = self._changes()
         if not self._empty(book, changes) and not any(fresh):
             return
-        for side, rows in zip(book, fresh, strict=True):
-            for row in rows:
-                self._store(side, row)
+        for side, sizes in zip(book, fresh, strict=True):
+            for price, size in sizes.items():
+                side.add(price, size)
                 if changes is not None:
-                    changes.append(StoreChange(self, "insert", None, row.copy()))
+                    changes.append(StoreChange(self, "insert", None, side.told(price)))
         self._announce(changes)
 
     def _levels(self, group: tuple[Any, ...], asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]) -> None:
@@ -165,51 +167,44 @@ class BookStore(DataStore):
         if self._mailboxes:
             self._levels_watched(book, asks, bids)
             return
-        field, changed = self._SIZE, False
+        book.bids.changed = False
         try:
-            for side, levels in ((book.asks, asks), (book.bids, bids)):
-                known = side.rows.get
-                for price, size in levels:
-                    row = known(price)
-                    if 0.0 < float(size) < inf and size is not True:
-                        if row is None:
-                            self._store(side, self._row(side, price, size))
-                        else:
-                            row[field] = size
-                        changed = True
-                    elif is_gone(size) and row is not None:
-                        self._take(side, price)
-                        changed = True
-                    else:
-                        number(price)
+            book.asks.apply(asks)
+            book.bids.apply(bids)
         except OverflowError as error:
             raise ValueError(str(error)) from None
         finally:
-            if changed:
+            if book.asks.changed or book.bids.changed:
+                self._forget()
                 self._waiters.release()
 
     def _levels_watched(self, book: _Book, asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]) -> None:
         """Do what `_levels` does and announce it: what goes, then what comes or changes, asks before bids."""
         gone: list[StoreChange] = []
         kept: list[StoreChange] = []
+        born = False
         try:
             for side, levels in ((book.asks, asks), (book.bids, bids)):
                 for price, size in dict(levels).items():
-                    row = side.rows.get(price)
                     if is_gone(size):
-                        if row is None:
+                        if price not in side.sizes:
                             number(price)
                             continue
                         source = {**side.blank, self._PRICE: price, self._SIZE: size}
-                        gone.append(StoreChange(self, "delete", source, self._take(side, price)))
-                    elif row is not None:
-                        row[self._SIZE] = size
-                        snapshot = row.copy()
-                        kept.append(StoreChange(self, "update", snapshot, snapshot))
+                        gone.append(StoreChange(self, "delete", source, side.told(price)))
+                        side.remove(price)
+                    elif price in side.sizes:
+                        side.resize(price, size)
+                        told = side.told(price).copy()
+                        kept.append(StoreChange(self, "update", told, told))
                     else:
-                        row = self._store(side, self._row(side, price, size))
-                        kept.append(StoreChange(self, "update", None, row.copy()))
+                        number(price)
+                        side.add(price, size)
+                        born = True
+                        kept.append(StoreChange(self, "update", None, side.told(price)))
         finally:
+            if gone or born:
+                self._forget()
             if gone or kept:
                 self._announce(gone + kept)
 
@@ -302,71 +297,101 @@ class BookStore(DataStore):
         if book is None:
             named = dict(zip(self._GROUP, group, strict=True))
             book = self._books[group] = _Book(
-                Ladder({**named, self._SIDE: self._ASK}, self._PRICE, descending=False),
-                Ladder({**named, self._SIDE: self._BID}, self._PRICE, descending=True),
+                Ladder({**named, self._SIDE: self._ASK}, self._PRICE, self._SIZE, descending=False),
+                Ladder({**named, self._SIDE: self._BID}, self._PRICE, self._SIZE, descending=True),
             )
         return book
 
-    def _row(self, side: Ladder, price: Any, size: Any) -> Item:
-        number(price)
-        row = side.blank.copy()
-        row[self._PRICE] = price
-        row[self._SIZE] = size
-        return row
-
-    def _store(self, side: Ladder, row: Item) -> Item:
-        price = row[self._PRICE]
-        key = (*side.key, price)
-        self._data[key] = row
-        side.add(price, row)
-        if self._indexes:
-            self._file(key, row)
-        return row
-
-    def _take(self, side: Ladder, price: Any) -> Item:
-        key = (*side.key, price)
-        side.remove(price)
-        if self._indexes:
-            super()._leaves(key)
-        return self._data.pop(key)
-
     def _empty(self, book: _Book, changes: list[StoreChange] | None) -> bool:
         """Remove every level, and return whether there was one."""
-        gone = False
-        for side in book:
-            for price, row in side.clear().items():
-                gone, key = True, (*side.key, price)
-                if self._indexes:
-                    super()._leaves(key)
-                del self._data[key]
-                if changes is not None:
-                    changes.append(StoreChange(self, "delete", row, row))
-        return gone
+        rows = [row for side in book for row in side.clear()]
+        if changes is not None:
+            changes += [StoreChange(self, "delete", row, row) for row in rows]
+        self._forget()
+        return bool(rows)
+
+    # --- as a table: what the methods of DataStore work with is made of the ladders when one of them asks ---
+
+    @property
+    def _data(self) -> dict[Any, Item]:
+        if self._table is None:
+            born = [
+                (number, (*side.key, price), side)
+                for book in self._books.values()
+                for side in book
+                for price, number in side.born.items()
+            ]
+            levels = [(number, key, side.row(key[-1])) for number, key, side in born]
+            strays = [(number, key, row) for key, (number, row) in self._strays.items()]
+            self._table = {key: row for _, key, row in sorted([*levels, *strays], key=itemgetter(0))}
+        return self._table
+
+    @_data.setter
+    def _data(self, table: dict[Any, Item]) -> None:
+        self._table = table
+
+    def _forget(self) -> None:
+        """Let the table be made anew when it is asked for: levels came or went without it."""
+        if self._table is not None:
+            self._table = None
+            self._indexes.clear()
+
+    def __len__(self) -> int:
+        return sum(len(side.sizes) for book in self._books.values() for side in book) + len(self._strays)
+
+    def get(self, item: Mapping[str, Any]) -> Item | None:
+        """Return the row whose key fields equal those of `item`; ``None`` if there is none."""
+        if not item.keys() >= self._keyset:
+            return None
+        key = tuple([item[field] for field in self._keys])
+        side = self._side(key)
+        if side is None:
+            return self._strays.get(key, (0, None))[1]
+        return side.row(key[-1]) if key[-1] in side.sizes else None
+
+    def _candidates(self, query: Mapping[str, Any]) -> Iterable[tuple[Any, Item]]:
+        named = {field: query[field] for field in self._GROUP if field in query}
+        book = self._asked(named)
+        if book is None or self._strays or query.keys() >= self._keyset:
+            return super()._candidates(query)
+        levels = [(number, side, price) for side in book for price, number in side.born.items()]
+        levels.sort(key=itemgetter(0))
+        return (((*side.key, price), side.row(price)) for _, side, price in levels)
 
     def _enters(self, key: Any, row: Item) -> None:
-        side = self._side(key)
-        if side is not None:
-            side.add(key[-1], row)
+        side = self._side(key, make=True)
+        if side is None:
+            self._strays.setdefault(key, (serial(), row))
+        else:
+            side.keep(key[-1], row)
+        super()._enters(key, row)
 
     def _leaves(self, key: Any) -> None:
         side = self._side(key)
-        if side is not None:
+        if side is None:
+            del self._strays[key]
+        else:
             side.remove(key[-1])
         super()._leaves(key)
 
-    def _side(self, key: Any) -> Ladder | None:
-        """Return the side that the row of `key` belongs to; ``None`` for one of a foreign side."""
-        if key[-2] == self._ASK:
-            return self._book(key[:-2]).asks
-        return self._book(key[:-2]).bids if key[-2] == self._BID else None
+    def _side(self, key: Any, *, make: bool = False) -> Ladder | None:
+        """Return the side that the row of `key` belongs to; ``None`` for one of a foreign side, or of no book."""
+        if key[-2] != self._ASK and key[-2] != self._BID:
+            return None
+        book = self._book(key[:-2]) if make else self._books.get(key[:-2])
+        return None if book is None else book.asks if key[-2] == self._ASK else book.bids
 
     def _check(self) -> None:
         super()._check()
-        ladders = [side for book in self._books.values() for side in book]
-        levels = {(*side.key, price): row for side in ladders for price, row in side.rows.items()}
-        assert levels == {key: row for key, row in self._data.items() if key[-2] in (self._ASK, self._BID)}
-        assert all(self._data[key] is row for key, row in levels.items())
-        for side in ladders:
+        assert len(self) == len(self._data)
+        for side in (side for book in self._books.values() for side in book):
+            assert side.sizes.keys() == side.born.keys() >= side.rows.keys()
+            assert list(side.born.values()) == sorted(side.born.values())
+            for price, size in side.sizes.items():
+                row = self._data[*side.key, price]
+                assert row is side.rows[price] is self.get(row)
+                assert row.items() >= side.blank.items()
+                assert (row[self._PRICE], row.get(self._SIZE)) == (price, size)
             prices = [float(row[self._PRICE]) for row in side.top()]
             assert prices == sorted(prices, reverse=side.blank[self._SIDE] == self._BID)
-            assert len(prices) == len(side.rows)
+            assert len(prices) == len(side.sizes)

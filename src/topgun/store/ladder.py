@@ -1,125 +1,211 @@
-"""`Ladder`: one side of one order book, in order for whoever looks."""
+"""`Ladder`: one side of one order book; what nobody looks at is neither a row nor in order."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import count
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..typedefs import Item
 
-__all__ = ["Ladder", "is_gone", "number"]
+__all__ = ["Ladder", "is_gone", "number", "serial"]
 
 _PATIENCE = 64  # changes noted for a reader who may not come back, besides an eighth of the levels
+serial = count().__next__
 
 
 class Ladder:
     """The levels of one side by price.
 
-    Writing costs what a dict costs. The order is made when somebody asks for it, and is then kept: what came and went
-    since is noted, and worked in by bisection at the next look. If nobody looks any more, it is given up.
+    Writing costs what a dict costs. A row is made when somebody asks for it and is then kept up to date; so is the
+    order: what came and went since the last look is noted, and worked in by bisection at the next one. If nobody
+    looks any more, the order is given up.
 
     Args:
         blank: The fields that all rows of this side share.
         price: The field of the price, a number or its text.
+        size: The field of the size.
         descending: The best price is the highest one (bids).
 
     Attributes:
         key: Their values, which begin the key of each row.
-        rows: The rows by price, as the exchange spells it.
+        sizes: The size at each price, as the exchange spells both.
+        born: For each price a number that rises from level to level: the order in which they came.
+        rows: The rows that somebody has looked at, by price.
+        changed: Whether the last `apply` did anything.
     """
 
-    __slots__ = ("_best", "_noted", "_numbers", "_order", "_price", "blank", "key", "rows")
+    __slots__ = (
+        "_best",
+        "_noted",
+        "_numbers",
+        "_order",
+        "_price",
+        "_size",
+        "blank",
+        "born",
+        "changed",
+        "key",
+        "rows",
+        "sizes",
+    )
 
-    def __init__(self, blank: Item, price: str, *, descending: bool) -> None:
+    def __init__(self, blank: Item, price: str, size: str, *, descending: bool) -> None:
         self.blank = blank
         self.key = tuple(blank.values())
+        self.sizes: dict[Any, Any] = {}
+        self.born: dict[Any, int] = {}
         self.rows: dict[Any, Item] = {}
+        self.changed = False
         self._price = price
+        self._size = size
         self._best = 1.0 if descending else -1.0
-        self._order: list[Item] | None = None  # the best one last: most changes are near the end of the list
+        self._order: list[Any] | None = None  # prices, the best one last: most changes are near the end of the list
         self._numbers: list[float] = []
-        self._noted: list[tuple[Item, bool]] = []
+        self._noted: list[tuple[Any, bool]] = []
 
-    def add(self, price: Any, row: Item) -> None:
-        """Take a row whose price is not there yet."""
-        self.rows[price] = row
+    def apply(self, levels: Iterable[tuple[Any, Any]]) -> None:
+        """Take sizes as they are told, 0 = the level is gone; `changed` says whether anything came of it.
+
+        Raises:
+            OverflowError: A size is larger than any; what came before it has been taken.
+            TypeError: Something is not a pair, a price or a size; likewise.
+            ValueError: Likewise.
+        """
+        sizes, rows, changed = self.sizes, self.rows, False
+        try:
+            for price, size in levels:
+                if 0.0 < float(size) < inf and size is not True:
+                    if price not in sizes:
+                        number(price)
+                        self.add(price, size)
+                    elif price in rows:
+                        self.resize(price, size)
+                    else:
+                        sizes[price] = size
+                elif is_gone(size) and price in sizes:
+                    self.remove(price)
+                else:
+                    number(price)
+                    continue
+                changed = True
+        finally:
+            self.changed = changed
+
+    def add(self, price: Any, size: Any) -> None:
+        """Take a level whose price is not there yet."""
+        self.sizes[price] = size
+        self.born[price] = serial()
         if self._order is not None:
-            self._note(row, came=True)
+            self._note(price, came=True)
+
+    def resize(self, price: Any, size: Any) -> None:
+        """Give a level that is there another size."""
+        self.sizes[price] = size
+        if price in self.rows:
+            self.rows[price][self._size] = size
+
+    def keep(self, price: Any, row: Item) -> None:
+        """Take the row of a level, new or known, with whatever fields it has."""
+        if price not in self.sizes:
+            self.add(price, None)
+        self.sizes[price] = row.get(self._size)
+        self.rows[price] = row
 
     def remove(self, price: Any) -> None:
-        """Let the row of `price` go."""
-        row = self.rows.pop(price)
+        """Let the level of `price` go."""
+        del self.sizes[price], self.born[price]
+        if self.rows:
+            self.rows.pop(price, None)
         if self._order is not None:
-            self._note(row, came=False)
+            self._note(price, came=False)
 
-    def clear(self) -> dict[Any, Item]:
-        """Let all rows go, and return them by price."""
-        rows, self.rows = self.rows, {}
+    def clear(self) -> list[Item]:
+        """Let all levels go, and return their rows in the order in which they came."""
+        rows = [self.told(price) for price in self.sizes]
+        self.sizes, self.born, self.rows = {}, {}, {}
         self._give_up()
         return rows
+
+    def row(self, price: Any) -> Item:
+        """Return the row of a level that is there; it is kept up to date from now on."""
+        row = self.rows.get(price)
+        if row is None:
+            row = self.rows[price] = self._made(price)
+        return row
+
+    def told(self, price: Any) -> Item:
+        """Return the row of a level if somebody has looked at it, else one that is not kept up to date."""
+        return self.rows.get(price) or self._made(price)
 
     def best(self) -> Item | None:
         """Return the row of the best price."""
         order = self._ordered()
-        return order[-1] if order else None
+        return self.row(order[-1]) if order else None
 
     def top(self, limit: int | None = None) -> list[Item]:
         """Return the rows, best first; the first `limit` of them (``None`` and 0 = all, below 0 = all but the last)."""
         order = self._ordered()
         if limit and limit > 0:
-            return order[: -limit - 1 : -1]
-        return order[::-1][:limit] if limit else order[::-1]
+            return [self.row(price) for price in order[: -limit - 1 : -1]]
+        return [self.row(price) for price in (order[::-1][:limit] if limit else order[::-1])]
 
-    def _note(self, row: Item, *, came: bool) -> None:
-        self._noted.append((row, came))
-        if len(self._noted) > _PATIENCE + len(self.rows) // 8:
+    def _made(self, price: Any) -> Item:
+        row = self.blank.copy()
+        row[self._price] = price
+        row[self._size] = self.sizes[price]
+        return row
+
+    def _note(self, price: Any, *, came: bool) -> None:
+        self._noted.append((price, came))
+        if len(self._noted) > _PATIENCE + len(self.sizes) // 8:
             self._give_up()
 
     def _give_up(self) -> None:
         self._order = None
         self._noted.clear()
 
-    def _ordered(self) -> list[Item]:
+    def _ordered(self) -> list[Any]:
         if self._order is None:
             return self._sort()
         if self._noted:
             noted, self._noted = self._noted, []
             try:
-                for row, came in noted:
-                    self._work_in(self._order, row, came=came)
-            except (LookupError, TypeError, ValueError):  # not a price, or a program changed the price of a row
+                for price, came in noted:
+                    self._work_in(self._order, price, came=came)
+            except (LookupError, TypeError, ValueError):  # not a price
                 return self._sort()
         return self._order
 
-    def _work_in(self, order: list[Item], row: Item, *, came: bool) -> None:
-        number, numbers = self._number(row), self._numbers
+    def _work_in(self, order: list[Any], price: Any, *, came: bool) -> None:
+        number, numbers = self._number(price), self._numbers
         place = bisect_left(numbers, number)
         if came:
             numbers.insert(place, number)
-            order.insert(place, row)
+            order.insert(place, price)
             return
-        while order[place] is not row:  # the same number in another spelling
-            if numbers[place] != number:
-                raise LookupError
+        while order[place] != price:  # the same number in another spelling
             place += 1
         del numbers[place], order[place]
 
-    def _sort(self) -> list[Item]:
+    def _sort(self) -> list[Any]:
         pairs = []
-        for row in reversed(self.rows.values()):  # of the same number in two spellings the earlier one is the better
+        for price in reversed(self.sizes):  # of the same number in two spellings the earlier one is the better
             try:
-                pairs.append((self._number(row), row))
-            except (LookupError, TypeError, ValueError):  # not a price, so not a level
+                pairs.append((self._number(price), price))
+            except (TypeError, ValueError):  # not a price, so not a level
                 continue
         pairs.sort(key=lambda pair: pair[0])
         self._numbers = [number for number, _ in pairs]
-        self._order = [row for _, row in pairs]
+        self._order = [price for _, price in pairs]
         return self._order
 
-    def _number(self, row: Item) -> float:
-        number = self._best * float(row[self._price])
+    def _number(self, price: Any) -> float:
+        number = self._best * float(price)
         if isnan(number):
             raise ValueError
         return number

@@ -237,7 +237,9 @@ class DataStore:
         """Take the decoded answer of a request to `url` that the collection routed here (a hook)."""
 
     def _enters(self, key: Any, row: Item) -> None:
-        """Know that `row` has come under `key` (a hook)."""
+        """Know that `row` has come under `key`, or has changed."""
+        if self._indexes:
+            self._file(key, row)
 
     def _leaves(self, key: Any) -> None:
         """Know that the row of `key` is about to go."""
@@ -287,7 +289,6 @@ class DataStore:
                 if row is None:
                     new = True
                     data[key] = row = dict(source)
-                    self._enters(key, row)
                 elif merge:
                     row.update(source)
                     given = source
@@ -295,8 +296,7 @@ class DataStore:
                     fresh = dict(source)
                     row.clear()
                     row.update(fresh)
-                if self._indexes:
-                    self._file(key, row)
+                self._enters(key, row)
                 if changes is not None:
                     changes.append(StoreChange(self, operation, given, dict(row)))
         finally:
@@ -373,8 +373,8 @@ class DataStore:
             return zip(map(id, self._log), self._log, strict=True)
         try:
             if query.keys() >= self._keyset:
-                key = self._key(query)  # type: ignore[arg-type]  # any mapping can be asked for a field
-                return [(key, self._data[key])] if key in self._data else []
+                row = self.get(query)
+                return [] if row is None else [(self._key(row), row)]
             for field in query:
                 if field in self._indexable:
                     return self._index(field).pairs(query[field], self._data)
