@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import weakref
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -96,6 +97,22 @@ def test_reading_one_level_or_one_book_makes_no_other_rows() -> None:
     assert [found["price"] for found in book.find({**BTC, "size": 7})] == [150]
     assert book.find()[0] is best.ask
     book._check()
+
+
+@pytest.mark.parametrize("asked", [True, 1.0, Decimal(1)], ids=repr)
+def test_asking_changes_no_row(asked: Any) -> None:
+    """However a reader, or a later message, spells a price: the row has it as the exchange spelled it first."""
+    book = Book()
+    book._levels(ONE, [(1, 5)], [])
+    assert book.get({**BTC, "side": "ask", "price": asked}) == row("ask", 1, 5)
+    assert type(book.sorted(BTC)["ask"][0]["price"]) is int
+    stream = book.watch()
+    for level in ((1.0, 6), (1.0, 0)):
+        book._drop(ONE)
+        book._replace(ONE, [(1, 5)], [])
+        pending(stream)
+        book._levels(ONE, [level], [])
+        assert [type(change.data["price"]) for change in pending(stream)] == [int]
 
 
 def test_rows_come_in_the_order_of_their_levels() -> None:

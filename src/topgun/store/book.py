@@ -319,7 +319,7 @@ class BookStore(DataStore):
                 (number, (*side.key, price), side)
                 for book in self._books.values()
                 for side in book
-                for price, number in side.born.items()
+                for number, price in side.born.values()
             ]
             levels = [(number, key, side.row(key[-1])) for number, key, side in born]
             strays = [(number, key, row) for key, (number, row) in self._strays.items()]
@@ -354,7 +354,7 @@ class BookStore(DataStore):
         book = self._asked(named)
         if book is None or self._strays or query.keys() >= self._keyset:
             return super()._candidates(query)
-        levels = [(number, side, price) for side in book for price, number in side.born.items()]
+        levels = [(number, side, price) for side in book for number, price in side.born.values()]
         levels.sort(key=itemgetter(0))
         return (((*side.key, price), side.row(price)) for _, side, price in levels)
 

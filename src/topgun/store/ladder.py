@@ -34,7 +34,8 @@ class Ladder:
     Attributes:
         key: Their values, which begin the key of each row.
         sizes: The size at each price, as the exchange spells both.
-        born: For each price a number that rises from level to level: the order in which they came.
+        born: For each price a number that rises from level to level, the order in which they came, and the price
+            itself: whoever asks may spell it differently (``101``, ``101.0``).
         rows: The rows that somebody has looked at, by price.
         changed: Whether the last `apply` did anything.
     """
@@ -58,7 +59,7 @@ class Ladder:
         self.blank = blank
         self.key = tuple(blank.values())
         self.sizes: dict[Any, Any] = {}
-        self.born: dict[Any, int] = {}
+        self.born: dict[Any, tuple[int, Any]] = {}
         self.rows: dict[Any, Item] = {}
         self.changed = False
         self._price = price
@@ -99,7 +100,7 @@ class Ladder:
     def add(self, price: Any, size: Any) -> None:
         """Take a level whose price is not there yet."""
         self.sizes[price] = size
-        self.born[price] = serial()
+        self.born[price] = serial(), price
         if self._order is not None:
             self._note(price, came=True)
 
@@ -135,7 +136,8 @@ class Ladder:
         """Return the row of a level that is there; it is kept up to date from now on."""
         row = self.rows.get(price)
         if row is None:
-            row = self.rows[price] = self._made(price)
+            row = self._made(price)
+            self.rows[row[self._price]] = row
         return row
 
     def told(self, price: Any) -> Item:
@@ -156,7 +158,7 @@ class Ladder:
 
     def _made(self, price: Any) -> Item:
         row = self.blank.copy()
-        row[self._price] = price
+        row[self._price] = self.born[price][1]
         row[self._size] = self.sizes[price]
         return row
 
