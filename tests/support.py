@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable, Sequence
     from pathlib import Path
 
-    from topgun.clock import Clock
+    from topgun.clock import Clock, Instant
     from topgun.credentials import Credential
 
 
@@ -36,6 +36,9 @@ class FakeLink:
         self.texts: list[str] = []
         self._claims: list[tuple[Callable[[Any], bool], asyncio.Future[Any]]] = []
         self.fetched: dict[str, Any] = {}
+
+    def instant(self) -> Instant:
+        return self.clock.now()
 
     async def send_str(self, text: str) -> None:
         self.texts.append(text)

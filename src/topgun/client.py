@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-
-import aiohttp
-from multidict import CIMultiDict
 
 from .auth import Auth
 from .clock import RisingInstants, SystemClock
 from .credentials import load_credentials
-from .errors import ClientClosed, ConfigError
-from .exchange import Draft, Registry, requesters
-from .request import FetchResult, NotJSONContent, PendingRequest, authorized, decode, join, with_params
-from .seam import active_connector
-from .signing import Intent, discreet, intending, origin_of, sign_request, unsign_sent_url
-from .version import __version__
+from .errors import ClientClosed
+from .exchange import Registry, requesters
+from .request import FetchResult, NotJSONContent, PendingRequest, decode, join
+from .sending import Sender, open_session
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Coroutine, Iterable
     from types import TracebackType
 
+    import aiohttp
     from yarl import URL
 
     from .clock import Clock
@@ -44,8 +39,6 @@ __all__ = ["Client", "FetchResult", "NotJSONContent"]
 
 logger = logging.getLogger("topgun.client")
 
-# An order that is not answered within half a minute needs a decision, not more patience (aiohttp waits 5 minutes).
-_TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)
 _CLOCK = SystemClock()
 # Shared by the clients of this process: two of them may use the same key.
 _INSTANTS = RisingInstants(_CLOCK)
@@ -91,15 +84,18 @@ class Client:
         self._credentials = load_credentials(apis, self._registry.shapes)
         self._instants = _INSTANTS if clock is _CLOCK else RisingInstants(clock)
         self._json_loads = json_loads
-        self._allow_plaintext = allow_plaintext
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._session = _session(kwargs)
+        self._session = open_session(kwargs)
+        self._sender = Sender(
+            self._session, self._registry, self._credentials, self._instants, allow_plaintext=allow_plaintext
+        )
         self._wiring = Wiring(
             session=self._session,
             registry=self._registry,
             credentials=self._credentials,
             clock=clock,
+            instants=self._instants,
             json_loads=json_loads,
             connect=self._connect,
             requester=self,
@@ -268,108 +264,28 @@ class Client:
             **kwargs,
         )
 
-    async def _send(
-        self,
-        method: str,
-        url: str | URL,
-        *,
-        auth: Any = Auth,
-        params: Any = None,
-        data: Any = None,
-        headers: Any = None,
-        middlewares: Sequence[aiohttp.ClientMiddlewareType] | None = None,
-        **kwargs: Any,
-    ) -> aiohttp.ClientResponse:
+    async def _send(self, method: str, url: str | URL, **kwargs: Any) -> aiohttp.ClientResponse:
         if self.closed:
             raise ClientClosed("the client is closed: make a new one")
-        if data is not None and kwargs.get("json") is not None:
-            raise ConfigError("give the body as data= or as json=, not as both")
-        draft = Draft(method.upper(), with_params(join(self._base_url, url), params), authorized(headers, auth), data)
-        intent = self._intent(draft, auth, kwargs.get("json"))
-        if intent is not None:
-            kwargs["json"], data = None, intent.payload
-        elif data is not None:
-            data = self._encoded(draft)
-        if middlewares is not None:
-            # aiohttp takes these instead of the session's, and with those the signer would be gone.
-            kwargs["middlewares"] = (*middlewares, sign_request)
-        try:
-            with intending(intent):
-                response = await self._session.request(method, draft.url, data=data, headers=draft.headers, **kwargs)
-        except aiohttp.ClientError as error:
-            failure = discreet(error)
-        else:
-            requesters[response] = self
-            return response
-        raise failure
+        response = await self._sender.request(method, join(self._base_url, url), **kwargs)
+        requesters[response] = self
+        return response
 
-    async def _connect(
-        self, url: URL, *, auth: Any = Auth, params: Any = None, headers: Any = None, **kwargs: Any
-    ) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket for a `WebSocketApp`, signing the upgrade where the host has a signer."""
-        draft = Draft("GET", with_params(url, params), authorized(headers, auth), upgrade=True)
-        try:
-            with intending(self._intent(draft, auth, None)):
-                socket: aiohttp.ClientWebSocketResponse = await self._session.ws_connect(
-                    draft.url, headers=draft.headers, **kwargs
-                )
-                return socket
-        except aiohttp.ClientError as error:
-            failure = discreet(error)
-        raise failure
-
-    def _intent(self, draft: Draft, auth: object, json_body: Any) -> Intent | None:
-        """Return what to sign; ``None`` unless the host has a signer and its credential is there."""
-        host = self._registry.get(draft.url.host or "")
-        if auth is not Auth or host is None or host.sign is None or host.api is None:
-            return None
-        name = host.api if isinstance(host.api, str) else host.api(self._with_defaults(draft))
-        credential = self._credentials.get(name)
-        if credential is None:
-            return None
-        return Intent(
-            host=host,
-            credential=credential,
-            origin=origin_of(draft.url),
-            instants=self._instants,
-            data=draft.data if json_body is None else json.dumps(json_body).encode(),
-            content_type=None if json_body is None else "application/json",
-            upgrade=draft.upgrade,
-            allow_plaintext=self._allow_plaintext,
-        )
-
-    def _with_defaults(self, draft: Draft) -> Draft:
-        """Return a copy of `draft` that has the session's headers under its own."""
-        headers = CIMultiDict(self._session.headers)
-        headers.update(draft.headers)
-        return replace(draft, headers=headers)
-
-    def _encoded(self, draft: Draft) -> Any:
-        """Return the body of an unsigned request: bytes where the host has a wish, else the caller's data."""
-        host = self._registry.get(draft.url.host or "")
-        if host is not None and host.encode is not None:
-            host.encode(draft)
-        return draft.data if draft.body is None else draft.body
+    async def _connect(self, url: URL, **kwargs: Any) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket for a `WebSocketApp`."""
+        if self._closing or self.closed:
+            raise ClientClosed("the client is closed: make a new one")
+        return await self._sender.connect(url, **kwargs)
 
     def _end(self, task: asyncio.Task[None]) -> None:
+        from .ws.texts import describe, line_of  # noqa: PLC0415  (loaded by the constructor)
+
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a task of the client failed: %s: %s", type(error).__name__, error)
+            logger.error("a task of the client failed: %s (%s)", describe(error), line_of(error))
 
 
 def _registry() -> Registry:
     from .exchanges import REGISTRY  # noqa: PLC0415  (see the package: what is not used is not loaded)
 
     return REGISTRY
-
-
-def _session(kwargs: dict[str, Any]) -> aiohttp.ClientSession:
-    """Make the aiohttp session; the signer is the innermost of its middlewares."""
-    headers = CIMultiDict(kwargs.pop("headers", None) or ())
-    headers.setdefault("User-Agent", f"topgun/{__version__}")
-    middlewares = (*(kwargs.pop("middlewares", None) or ()), sign_request)
-    traces = [*(kwargs.pop("trace_configs", None) or ()), unsign_sent_url()]
-    kwargs.setdefault("timeout", _TIMEOUT)
-    if kwargs.get("connector") is None:
-        kwargs["connector"] = active_connector() or aiohttp.TCPConnector(limit=0)
-    return aiohttp.ClientSession(headers=headers, middlewares=middlewares, trace_configs=traces, **kwargs)

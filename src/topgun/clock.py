@@ -115,8 +115,8 @@ class RisingInstants:
         now = self._clock.now()
         if not step_ns:
             return now
-        tick = max(now.ns // step_ns, self._last.get(key, -1) + 1)
-        self._last[key] = tick
+        tick = max(now.ns // step_ns, self._last.get(key, -step_ns) // step_ns + 1)
+        self._last[key] = tick * step_ns
         return Instant(max(now.ns, tick * step_ns))
 
 

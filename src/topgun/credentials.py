@@ -60,31 +60,51 @@ def _read(apis: object, environ: Mapping[str, str]) -> Mapping[Any, Any]:
     if isinstance(apis, Mapping):
         return apis
     if isinstance(apis, str | bytes | os.PathLike):
-        path = Path(os.fsdecode(apis))
-        if path.is_file():
-            return _read_file(path)
-        logger.warning("No such file or directory: %r", os.fsdecode(apis))
-    elif apis is None:
+        return _read_path(os.fsdecode(apis))
+    if apis is None:
         for place in (Path("apis.json"), Path(environ.get(ENVIRONMENT_VARIABLE, ""))):
-            if place.is_file():
+            if _is_file(place):
                 return _read_file(place)
     else:
         logger.warning("apis must be dict or str, not %s", type(apis).__name__)
     return {}
 
 
-def _read_file(path: Path) -> Mapping[Any, Any]:
+def _read_path(path: str) -> Mapping[Any, Any]:
+    if _is_file(Path(path)):
+        return _read_file(Path(path))
+    if path.lstrip().startswith(("{", "[")):  # the keys themselves: they must not be seen in the log
+        logger.warning("apis is a JSON text where the path of a file is wanted; give it as json.loads(...)")
+    else:
+        logger.warning("No such file or directory: %r", path)
+    return {}
+
+
+def _is_file(path: Path) -> bool:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        # The decoder's own error carries the document, that is the secrets: it must not be chained.
-        place = f"line {error.lineno} column {error.colno}"
-        raise ConfigError(f"{path} is not valid JSON: {error.msg} at {place}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
-    if not isinstance(entries, dict):
-        raise ConfigError(f'{path} must hold a JSON object like {{"name": [key, secret]}}')
+        return path.is_file()
+    except OSError:  # a name longer than any file may have
+        return False
+
+
+def _read_file(path: Path) -> Mapping[Any, Any]:
+    entries, reason = _decode(path)
+    if reason:  # raised out here: the decoder's own error carries the document, and must not even be its context
+        raise ConfigError(f"{path} {reason}")
     return entries
+
+
+def _decode(path: Path) -> tuple[Mapping[Any, Any], str]:
+    """Return the object in the file, or what is wrong with it."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        return {}, f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+    except UnicodeDecodeError:
+        return {}, "is not UTF-8 text"
+    if not isinstance(entries, dict):
+        return {}, 'must hold a JSON object like {"name": [key, secret]}'
+    return entries, ""
 
 
 def _credential(name: object, entry: object, shapes: Mapping[str, Sequence[str]]) -> Credential | None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
+from multidict import CIMultiDict
+
 from .errors import ConfigError, SigningError
 
 if TYPE_CHECKING:
-    from multidict import CIMultiDict
     from yarl import URL
 
     from .clock import Clock, Instant
@@ -42,9 +43,11 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Draft:
     """A request on its way out, before the signature. Signers edit it in place.
+
+    Its repr shows neither query, headers nor data: once it is signed, any of them may hold the signature.
 
     Attributes:
         method: Upper case.
@@ -61,6 +64,9 @@ class Draft:
     data: Any = None
     upgrade: bool = False
     body: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Draft {self.method} {self.url.with_user(None).with_query(None).with_fragment(None)}>"
 
     def json(self) -> bytes:
         """Settle `data` as a JSON body and return the exact bytes that will be sent (empty without data)."""
@@ -109,6 +115,10 @@ class Link(Protocol):
     @property
     def closed(self) -> bool:
         """True as soon as nothing can be sent any more."""
+        ...
+
+    def instant(self) -> Instant:
+        """Return the time to sign with; it strictly rises for the key where the host takes times as nonces."""
         ...
 
     async def send_str(self, text: str) -> None:
@@ -174,6 +184,23 @@ class Host:
     sign_message: MessageSigner | None = None
     forget: Forget | None = None
     step_ns: int = 0
+
+    def credential(
+        self, draft: Draft, defaults: Mapping[str, str], credentials: Mapping[str, Credential]
+    ) -> Credential | None:
+        """Return what to sign `draft` with, ``None`` where nothing is to be signed or the entry is not there.
+
+        Args:
+            draft: The request, or the upgrade of the socket.
+            defaults: The headers of the session; those of `draft` go over them.
+            credentials: The usable entries of ``apis``.
+        """
+        name = self.api
+        if name is not None and not isinstance(name, str):
+            headers = CIMultiDict(defaults)
+            headers.update(draft.headers)
+            name = name(replace(draft, headers=headers))
+        return None if name is None else credentials.get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,14 +104,14 @@ def authorized(headers: Any, auth: object) -> CIMultiDict[str]:
 
 
 def decode(text: str, json_loads: JsonLoads) -> Any:
-    """Return the JSON of a body, ``None`` for an empty one, `NotJSONContent` where `json_loads` raises ValueError."""
+    """Return the JSON of a body, ``None`` for an empty one, `NotJSONContent` where `json_loads` cannot decode it."""
     if not text:
         return None
     try:
         return json_loads(text)
     except json.JSONDecodeError as error:
         return NotJSONContent(error)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return NotJSONContent(json.JSONDecodeError(str(error), text, 0))
 
 

@@ -44,7 +44,8 @@ class Intent:
     """What the caller of one request wants signed.
 
     Args:
-        host: The record of the exchange's host; it has a signer.
+        host: The record of the exchange's host. Without a signer nothing is added, but the request still goes to
+            its origin only, and not in plaintext: what follows on the socket is signed.
         credential: The key to sign with.
         origin: Where the signature may go, as `origin_of` returns it.
         instants: Where timestamps come from.
@@ -117,6 +118,8 @@ async def sign_request(
     if intent is None:
         return await handler(req)
     _permit(req.url, intent)
+    if intent.host.sign is None:  # a socket that is logged in later: only its way is watched
+        return await handler(req)
     _drop_old_signature(req, intent)
     url, headers = req.url, req.headers.copy()
     if headers.get("Content-Type") == _UNSIGNED:

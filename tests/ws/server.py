@@ -12,14 +12,20 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from tests.support import FakeRequester, until
+from topgun.clock import RisingInstants
+from topgun.credentials import Credential
+from topgun.errors import LoginRefused
 from topgun.exchange import Host
 from topgun.testing.clock import FakeClock
-from topgun.ws import WebSocketApp, Wiring
+from topgun.ws import State, WebSocketApp, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from topgun.credentials import Credential
+    from topgun.exchange import Link
+
+
+KEY = Credential("key-of-a-test", b"secret-of-a-test", "pass-of-a-test")
 
 
 @dataclass(eq=False)
@@ -140,6 +146,7 @@ class Bench:
             registry=self.registry,
             credentials=self.credentials,
             clock=self.clock,
+            instants=RisingInstants(self.clock),
             json_loads=json.loads,
             connect=self._connect,
             requester=self.requester,
@@ -162,6 +169,25 @@ class Bench:
         """Wait for connection `number` and return the server's end of it."""
         await until(lambda: len(self.server.peers) >= number)
         return self.server.peers[number - 1]
+
+
+async def waiting(app: WebSocketApp) -> None:
+    """Wait until `app` waits for its next attempt."""
+    await until(lambda: app.state is State.WAITING)
+
+
+async def accept(link: Link) -> None:
+    """Log in by a question and its answer."""
+    reply = link.expect(lambda msg: isinstance(msg, dict) and msg.get("op") == "auth")
+    await link.send_json({"op": "auth", "key": link.credential.key if link.credential else None})
+    answer = await reply
+    if not answer["ok"]:
+        raise LoginRefused(answer)
+
+
+async def hang(*_: Any) -> None:
+    """Never return."""
+    await asyncio.Event().wait()
 
 
 def running() -> set[str]:

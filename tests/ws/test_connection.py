@@ -51,7 +51,7 @@ async def test_reader_cancelled_from_outside(net: Bench, caplog: pytest.LogCaptu
         if task.get_name() == "topgun.ws reading":
             task.cancel()
     await lost(app)
-    assert "not read any more" in caplog.text
+    assert "reading was cancelled" in caplog.text
 
 
 async def test_abrupt_loss_is_never_called_clean(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -264,3 +264,14 @@ async def test_on_close_runs_when_the_app_is_closed(net: Bench) -> None:
     app.current_ws.on_close(log.append)
     await app.close()
     assert len(log) == 1
+
+
+async def test_autoping_off(net: Bench) -> None:
+    """With autoping=False pings are not answered."""
+    got: list[Any] = []
+    app = net.app(autoping=False, hdlr_json=lambda msg, ws: got.append(msg))
+    await app.ready()
+    await net.server.peer.ws.ping(b"x")
+    await net.server.peer.push({"a": 1})
+    await until(lambda: got)
+    assert net.server.peer.pongs == []

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import until
 from topgun.credentials import Credential
+from topgun.errors import SigningError
 from topgun.ws import ClientWebSocketResponse, State, WebSocketApp
 
 if TYPE_CHECKING:
@@ -98,15 +99,30 @@ async def test_nothing_to_sign_with(net: Bench) -> None:
     assert len(net.server.peers) == 2
 
 
-async def test_error_of_the_message_signer_is_the_callers(net: Bench) -> None:
-    """What the message signer raises reaches the caller; nothing is sent."""
+async def test_error_of_the_message_signer(net: Bench) -> None:
+    """A message signer that fails is a SigningError that names kind and place, and nothing of the error's own text."""
     net.host(api="mine", sign_message=sign)
     net.credentials["mine"] = KEY
     _, ws = await opened(net)
-    with pytest.raises(TypeError):
+    with pytest.raises(SigningError, match=r"TypeError at test_response\.py:\d+; the message was not sent") as caught:
         await ws.send_json(["not a dict"])
+    assert (caught.value.__context__, caught.value.__cause__) == (None, None)
+    assert "list" not in str(caught.value)
     await ws.send_str("next")
     await until(lambda: net.server.peer.received == ["next"])
+
+
+async def test_refusal_of_the_message_signer_is_the_callers(net: Bench) -> None:
+    """A SigningError of the message signer itself reaches the caller as it is."""
+
+    def refuse(msg: Any, link: Link) -> Any:
+        raise SigningError("only dicts")
+
+    net.host(api="mine", sign_message=refuse)
+    net.credentials["mine"] = KEY
+    _, ws = await opened(net)
+    with pytest.raises(SigningError, match=r"^only dicts$"):
+        await ws.send_json(["not a dict"])
 
 
 async def test_d35_limit_keeps_the_order_without_asking_the_venue(net: Bench) -> None:

@@ -5,49 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from enum import Enum
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
 
 from ..auth import Auth
-from ..clock import within
-from ..errors import ClientClosed, LoginError, LoginRefused, LoginTimeout, TopgunError
-from ..exchange import Draft, Host
+from ..errors import ClientClosed, TopgunError
+from ..waiters import Waiters
 from .backoff import FACTOR, INITIAL, MAXIMUM, MINIMUM, checked, delays
-from .connection import Connection
+from .dialer import Dialer
 from .handshake import asked_to_wait, final
 from .messages import Message, Messages
+from .opening import Opening, State
 from .reader import Handlers
-from .texts import describe, masked, place
-from ..waiters import Waiters
+from .texts import describe, line_of, place
 from .wiring import wiring_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator
+    from collections.abc import Generator
 
-    from ..credentials import Credential
+    from yarl import URL
+
+    from ..errors import LoginError
     from ..typedefs import WsBytesHandler, WsJsonHandler, WsStrHandler
+    from .connection import Connection
     from .response import ClientWebSocketResponse
 
 __all__ = ["State", "WebSocketApp"]
 
 logger = logging.getLogger("topgun.ws")
-
-
-class State(Enum):
-    """Where a `WebSocketApp` is in its life."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    LOGIN = "login"
-    SUBSCRIBING = "subscribing"
-    OPEN = "open"
-    WAITING = "waiting"
-    CLOSED = "closed"
 
 
 class WebSocketApp:
@@ -73,7 +61,6 @@ class WebSocketApp:
     Attributes:
         current_ws: The open connection, ``None`` between connections.
         state: Where the app is in its life.
-        login_error: Why the last login failed, ``None`` if it did not.
         handlers: Who gets the frames.
 
     Raises:
@@ -108,27 +95,19 @@ class WebSocketApp:
         self._wiring = wiring_of(session)
         self._clock = self._wiring.clock
         self._url = str(url)
+        self._backoff = checked(backoff)
+        self._waits = partial(delays, *self._backoff, uniform=self._clock.uniform)
+        self._silence = silence
         self.handlers = Handlers.of(hdlr_str, hdlr_bytes, hdlr_json)
+        self._dialer = Dialer(self._wiring, self.handlers, auth, autoping, {**kwargs, "heartbeat": heartbeat})
         self.current_ws: ClientWebSocketResponse | None = None
         self.state = State.IDLE
-        self.login_error: LoginError | None = None
         self._messages = Messages(send_str, send_bytes, send_json)
-        self._sending = asyncio.Lock()  # the remembered messages are sent in one piece, then changed
-        self._backoff = checked(backoff)
-        self._autoping = autoping
-        self._auth = auth
-        self._login_timeout = login_timeout
-        self._silence = silence
-        self._kwargs = {
-            "heartbeat": heartbeat,
-            "max_msg_size": 0,  # aiohttp's 4 MiB would end the connection on a large snapshot
-            "timeout": aiohttp.ClientWSTimeout(ws_close=2.0),
-            **kwargs,
-        }
+        self._opening = Opening(self._messages, self._clock, login_timeout, self._enter)
         self._connection: Connection | None = None
         self._failure: Exception | None = None
         self._opened = Waiters()
-        self._ready = Waiters()
+        self._last_handler: asyncio.Task[Any] | None = None
         self._wiring.apps.append(self)
         self._task = asyncio.create_task(self._run(), name="topgun.ws app")
         self._task.add_done_callback(self._finish)
@@ -145,13 +124,18 @@ class WebSocketApp:
     def url(self, url: str | URL) -> None:
         self._url = str(url)
 
+    @property
+    def login_error(self) -> LoginError | None:
+        """Why the last login failed, ``None`` if it did not."""
+        return self._opening.login_error
+
     def __await__(self) -> Generator[Any, None, WebSocketApp]:
         """Wait until a connection is up (not yet logged in) and return the app.
 
         Raises:
             HandshakeRefused: The very first handshake was refused for good (HTTP 401, 403, 404, 410).
             ConfigError: The very first URL is not one that can be connected to.
-            SigningError: The very first upgrade must not be signed, or cannot be.
+            SigningError: The very first connection must not, or cannot, be signed or logged in.
             ClientClosed: The app, or its client, is closed.
         """
         yield from self._up().__await__()
@@ -162,14 +146,14 @@ class WebSocketApp:
 
         Raises:
             LoginRefused: The exchange refused the login. The messages were sent all the same.
-            LoginTimeout: The exchange did not answer the login; the app is about to try again.
+            LoginError: The login was not answered (`LoginTimeout`), or failed; the app is about to try again.
             Exception: What ``await app`` raises, or what a message to be sent is wrong with.
         """
         if self.state is not State.OPEN or self._connection is None:
             self._check()
-            await self._ready.wait()
+            await self._opening.ready.wait()
         if self.login_error is not None:
-            raise self.login_error
+            raise self.login_error.with_traceback(None)
 
     async def wait(self) -> None:
         """Wait until the app is closed.
@@ -179,7 +163,7 @@ class WebSocketApp:
         """
         await asyncio.wait({self._task})
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)
 
     async def heartbeat(self, timeout: float = 10.0) -> None:
         """Return once a connection has answered a protocol ping; drop those that do not.
@@ -198,11 +182,20 @@ class WebSocketApp:
             await connection.ended()
 
     async def close(self) -> None:
-        """Close the connection and stop; every task of the app has ended when this returns."""
-        self._task.cancel()
-        if self._connection is not None and self._connection.spare(asyncio.current_task()):
-            return  # a handler closes its own socket: it must not wait for itself
-        await asyncio.wait({self._task})
+        """Close the connection and stop; every task of the app has ended when this returns.
+
+        Called by a handler of this very socket it returns at once, and the handler may go on to its end.
+        """
+        current = asyncio.current_task()
+        if self._connection is not None and self._connection.spare(current):
+            self._last_handler = current
+        for task in (self._task, self._last_handler):
+            if (
+                task is not None and task is not current and not task.cancelling()
+            ):  # a second time would disturb its end
+                task.cancel()
+        if self._last_handler is None or self._last_handler is not current:
+            await asyncio.wait({self._task, self._last_handler or self._task})
 
     async def subscribe(self, msg: Any) -> None:
         """Send `msg` now if the app is open, and on every further connection.
@@ -215,7 +208,7 @@ class WebSocketApp:
             TypeError: `msg` cannot be sent as JSON.
         """
         message = Message.of(msg)
-        async with self._sending:
+        async with self._messages.lock:
             self._check()
             self._messages.add(message)
             try:
@@ -237,24 +230,20 @@ class WebSocketApp:
             TypeError: `msg` cannot be sent as JSON.
         """
         message = Message.of(msg)
-        async with self._sending:
+        async with self._messages.lock:
             self._check()
-            self._messages.forget(message, self._host(URL(self._url)).forget)
+            self._messages.forget(message, self._dialer.host(self._url).forget)
             await self._send_now(message)
 
-    # --- life ---
-
     async def _run(self) -> None:
-        waits = self._waits()
-        first = True
+        waits, first = self._waits(), True
         while True:
-            self.state = State.CONNECTING
-            least = 0.0
-            where = place(self._url)
+            self._enter(State.CONNECTING)
+            where, least = place(self._url), 0.0
             try:
-                connection = await self._connect()
+                connection = await self._dialer.dial(self._url)
             except Exception as error:  # noqa: BLE001  (whatever it is: once connected, the app always comes back)
-                self._failure = final(error, where) if first else None
+                self._failure = final(error, where) if first or isinstance(error, ClientClosed) else None
                 reason, least = describe(error), asked_to_wait(error, self._clock.now())
                 if self._failure is not None:
                     logger.error("%s: not connected: %s", where, reason)  # noqa: TRY400  (its traceback holds the URL)
@@ -264,97 +253,36 @@ class WebSocketApp:
                 reason = await self._serve(connection)
                 if connection.healthy(self._backoff[0]):
                     waits = chain((0.0,), self._waits())
-            self.state = State.WAITING
+            self._enter(State.WAITING)
             wait = max(next(waits), least)
             logger.warning("%s: %s; the next attempt is in %.2f s", where, reason, wait)
             await self._clock.sleep(wait)
-
-    async def _connect(self) -> Connection:
-        url = URL(self._url)
-        host = self._host(url)
-        credential = self._credential(url, host)
-        raw = await self._wiring.connect(url, auth=self._auth, autoping=False, **self._kwargs)
-        return Connection(
-            raw, url, self._wiring, self.handlers, host=host, credential=credential, autoping=self._autoping
-        )
 
     async def _serve(self, connection: Connection) -> str:
         self._connection, self.current_ws = connection, connection.ws
         connection.on_close(self._lost)
         self._opened.release()
-        self._introduce(connection.ws)
-        return await connection.run(self._open(connection), self._silence)
+        self.handlers.introduce(connection.ws)
+        return await connection.run(self._opening.run(connection), self._silence)
 
-    def _introduce(self, ws: ClientWebSocketResponse) -> None:
-        """Tell the owners of the handlers of a new connection: a socket may be lost before its first message."""
-        for handler in chain(*self.handlers):
-            onconnect = getattr(getattr(handler, "__self__", None), "_onconnect", None)
-            if onconnect is not None:
-                onconnect(ws)
+    def _enter(self, state: State) -> None:
+        self.state = state
 
     def _lost(self, _: ClientWebSocketResponse) -> None:
         self._connection = self.current_ws = None
 
-    async def _open(self, connection: Connection) -> None:
-        try:
-            if self._auth is Auth and connection.host.login is not None:
-                self.state = State.LOGIN
-                await self._login(connection, connection.host.login)
-            async with self._sending:
-                self.state = State.SUBSCRIBING
-                for message in self._messages:
-                    await message.send(connection.ws, message.data)
-                connection.settled = self.login_error is None
-                self.state = State.OPEN
-        except LoginTimeout as error:
-            self.login_error = error
-            logger.error("%s: %s", connection.place, error)  # noqa: TRY400  (a traceback would say nothing more)
-            connection.drop("login not answered")
-            self._ready.release(error)
-        except (ConnectionError, aiohttp.ClientError):
-            raise  # the socket ended: the next one may do better
-        except Exception as error:
-            self._ready.release(error)
-            raise
-        else:
-            self._ready.release()
-
-    async def _login(self, connection: Connection, login: Callable[[Any], Awaitable[None]]) -> None:
-        self.login_error = None
-        try:
-            await within(self._clock, self._login_timeout, login(connection))
-        except TimeoutError:
-            raise LoginTimeout(self._login_timeout) from None
-        except LoginRefused as error:
-            self.login_error = LoginRefused(masked(error.reply, connection.credential))
-            logger.error("%s: %s", connection.place, self.login_error)  # noqa: TRY400  (unmasked in the traceback)
-
     def _finish(self, task: asyncio.Task[None]) -> None:
-        self.state = State.CLOSED
+        self._enter(State.CLOSED)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.critical("%s: the app stopped", place(self._url), exc_info=error)
-            self._failure = TopgunError(f"{place(self._url)}: the app stopped: {describe(error)}")
-        self._wiring.apps.remove(self)
-        for waiters in (self._opened, self._ready):
+            reason = f"the app stopped: {describe(error)} ({line_of(error)})"
+            logger.critical("%s: %s", place(self._url), reason)
+            self._failure = TopgunError(f"{place(self._url)}: {reason}")
+        if self._last_handler is None or self._last_handler.done():
+            self._wiring.apps.remove(self)
+        else:  # the client must know of the app as long as there is something to end
+            self._last_handler.add_done_callback(lambda _: self._wiring.apps.remove(self))
+        for waiters in (self._opened, self._opening.ready):
             waiters.release(self._failure or ClientClosed(f"{self!r} is closed"))
-
-    # --- parts ---
-
-    def _waits(self) -> Iterator[float]:
-        return delays(*self._backoff, uniform=self._clock.uniform)
-
-    def _host(self, url: URL) -> Host:
-        return self._wiring.registry.get(url.host or "") or Host()
-
-    def _credential(self, url: URL, host: Host) -> Credential | None:
-        name = host.api
-        if self._auth is not Auth or name is None:
-            return None
-        if not isinstance(name, str):
-            headers = CIMultiDict(self._wiring.session.headers)
-            headers.update(self._kwargs.get("headers") or {})
-            name = name(Draft("GET", url, headers, upgrade=True))
-        return self._wiring.credentials.get(name)
 
     async def _up(self) -> Connection:
         while (connection := self._connection) is None:
@@ -364,7 +292,7 @@ class WebSocketApp:
 
     def _check(self) -> None:
         if self._task.done():
-            raise self._failure or ClientClosed(f"{self!r} is closed")
+            raise self._failure.with_traceback(None) if self._failure else ClientClosed(f"{self!r} is closed")
 
     async def _send_now(self, message: Message) -> None:
         if self.state is State.OPEN and self.current_ws is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -32,7 +33,7 @@ def checked(backoff: Iterable[float]) -> tuple[float, float, float, float]:
     """
     with suppress(TypeError, ValueError):
         minimum, maximum, factor, initial = map(float, backoff)
-        if min(minimum, maximum, factor, initial) >= 0:
+        if all(0 <= number < inf for number in (minimum, maximum, factor, initial)):
             return minimum, maximum, factor, initial
     raise ConfigError("backoff must be four numbers: (minimum s, maximum s, factor, initial s), none below 0")
 
@@ -73,7 +74,7 @@ def retry_after(value: str | None, now: Instant) -> float:
         return min(float(text), LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import traceback
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from ..clock import within
+from ..errors import SigningError
 from .reader import Reader
 from .response import ClientWebSocketResponse
-from .texts import describe, masked, place
+from .texts import describe, line_of, masked, place, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from yarl import URL
 
+    from ..clock import Instant
     from ..credentials import Credential
     from ..exchange import Host
     from .reader import Handlers
@@ -73,6 +73,8 @@ class Connection:
         self.clock = wiring.clock
         self.requester = wiring.requester
         self.settled = False
+        self._instants = wiring.instants
+        self._secrets = secrets_of(url, credential)
         self._born = wiring.clock.monotonic()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ended = asyncio.Event()
@@ -87,6 +89,7 @@ class Connection:
             loads=wiring.json_loads,
             handlers=handlers,
             autoping=autoping,
+            mask=self.masked,
         )
 
     # --- what exchange code may do: topgun.exchange.Link ---
@@ -95,6 +98,10 @@ class Connection:
     def closed(self) -> bool:
         """True as soon as nothing can be sent any more."""
         return self._over.done() or self.raw.closed
+
+    def instant(self) -> Instant:
+        """Return the time to sign with; it strictly rises for the key where the host takes times as nonces."""
+        return self._instants.now(self.credential.key if self.credential else "", self.host.step_ns)
 
     async def send_str(self, text: str) -> None:
         """Send a text frame at once, past the send limit."""
@@ -132,22 +139,28 @@ class Connection:
             opening: Logs in and subscribes, beside the reader.
             silence: The connection is dropped when no data arrives for so long, in s; ``None`` = never.
         """
-        self.spawn(self._read(), "reading").add_done_callback(lambda _: self.drop("not read any more"))
+        self.spawn(self._read(), "reading", vital=True)
         if self.host.heartbeat is not None:
-            self.spawn(self._beat(self.host.heartbeat), "heartbeat")
+            self.spawn(self._beat(self.host.heartbeat), "heartbeat", vital=True)
         if silence is not None:
-            self.spawn(self._watch(silence), "watching")
-        self.spawn(opening, "opening")
+            self.spawn(self._watch(silence), "watching", vital=True)
+        self.spawn(opening, "opening", vital=True)
         try:
-            return await self._over
+            return str(self.masked(await self._over))
         finally:
             await self._end()
 
-    def spawn(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
-        """Run `work` as a task that ends with the connection; an error in it is logged and drops the connection."""
+    def spawn(self, work: Coroutine[Any, Any, None], what: str, *, vital: bool = False) -> asyncio.Task[None]:
+        """Run `work` as a task that ends with the connection; an error in it is logged and drops the connection.
+
+        Args:
+            work: What to run.
+            what: Its name in the log.
+            vital: The connection is also dropped when somebody cancels the task: it is of no use without it.
+        """
         task = asyncio.create_task(work, name=f"topgun.ws {what}")
         self._tasks.add(task)
-        task.add_done_callback(partial(self._done, what))
+        task.add_done_callback(partial(self._done, what, vital))
         return task
 
     def spare(self, task: asyncio.Task[Any] | None) -> bool:
@@ -173,13 +186,34 @@ class Connection:
         else:
             self._callbacks.append(callback)
 
+    def masked(self, value: Any) -> Any:
+        """Return a copy of what an exchange said, without the secrets of this connection."""
+        return masked(value, self._secrets)
+
     def tell(self, error: BaseException) -> str:
         """Return what a log line may say of `error`: its kind, its text without secrets, where it comes from.
 
         No traceback: errors of code that signs may quote what it signs with.
         """
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{masked(describe(error), self.credential)} ({Path(last.filename).name}:{last.lineno})"
+        return f"{self.masked(describe(error))} ({line_of(error)})"
+
+    def signed(self, message: Any) -> Any:
+        """Return `message` as the venue wants it: a signed copy where it wants one and there is a key.
+
+        Raises:
+            SigningError: The message signer refused it, or failed.
+        """
+        sign = self.host.sign_message
+        if sign is None or self.credential is None:
+            return message
+        try:
+            return sign(message, self)
+        except SigningError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may quote a secret)
+            failure = f"{type(error).__name__} at {line_of(error)}"
+        # raised out here, so that not even __context__ leads to the signer's own error
+        raise SigningError(f"the message signer for {self.place} failed with {failure}; the message was not sent")
 
     async def ended(self) -> None:
         """Wait until every task of the connection has ended."""
@@ -196,12 +230,16 @@ class Connection:
             return False
         return True
 
-    def _done(self, what: str, task: asyncio.Task[Any]) -> None:
+    def _done(self, what: str, vital: bool, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or (error := task.exception()) is None or self._over.done():
+        error = None if task.cancelled() else task.exception()
+        if self._over.done():
             return
-        logger.error("%s: %s failed: %s", self.place, what, self.tell(error))
-        self.drop(f"{what} failed")
+        if error is not None:
+            logger.error("%s: %s failed: %s", self.place, what, self.tell(error))
+            self.drop(f"{what} failed")
+        elif vital and task.cancelled():
+            self.drop(f"{what} was cancelled")
 
     async def _end(self) -> None:
         self._reader.stopped = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,9 +45,13 @@ class Messages:
         texts: ``None``, one or a list.
         blobs: The same, sent after the texts.
         objects: The same, sent as JSON after the blobs.
+
+    Attributes:
+        lock: Held while they are sent, in one piece, and while they are changed.
     """
 
     def __init__(self, texts: Any, blobs: Any, objects: Any) -> None:
+        self.lock = asyncio.Lock()
         self._messages = [
             *(Message(ClientWebSocketResponse.send_str, each) for each in _listed(texts)),
             *(Message(ClientWebSocketResponse.send_bytes, each) for each in _listed(blobs)),

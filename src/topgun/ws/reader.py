@@ -6,7 +6,8 @@ import asyncio
 import logging
 from contextlib import suppress
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import aiohttp
 from aiohttp import WSMsgType
@@ -16,7 +17,7 @@ from .claims import Claims
 from .texts import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from ..clock import Clock
     from ..typedefs import JsonLoads, WsBytesHandler, WsJsonHandler, WsStrHandler
@@ -28,10 +29,14 @@ logger = logging.getLogger("topgun.ws")
 
 FRAMES_A_TURN = 64
 SECONDS_A_TURN = 0.005
+SHOWN = 200  # characters of a frame that is not JSON
 
 _TEXT, _BINARY, _PING, _PONG = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG
 _UNDECODED = object()
+_TAKEN = object()
 _BARE_WORDS = frozenset({"ping", "pong", b"ping", b"pong"})
+
+Step: TypeAlias = "tuple[Callable[[Any, ClientWebSocketResponse], object], bool]"
 
 
 class Handlers(NamedTuple):
@@ -49,6 +54,22 @@ class Handlers(NamedTuple):
             ConfigError: One of them cannot be called.
         """
         return cls(*(_listed(name, given) for name, given in (("str", text), ("bytes", binary), ("json", json))))
+
+    def introduce(self, ws: ClientWebSocketResponse) -> None:
+        """Tell the owners of the handlers of a new connection: a socket may be lost before its first message."""
+        for handler in chain(*self):
+            onconnect = getattr(getattr(handler, "__self__", None), "_onconnect", None)
+            if onconnect is not None:
+                try:
+                    onconnect(ws)
+                except Exception:
+                    logger.exception("%r: the owner of a handler could not take note of it", ws)
+
+    def steps(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """Return whom a text frame is given to, and whom a binary one: each with whether it wants it decoded."""
+        json = [(handler, True) for handler in self.json]
+        text, binary = ([(handler, False) for handler in each] for each in (self.text, self.binary))
+        return (*text, *json), (*binary, *json)
 
 
 def _listed(name: str, given: Any) -> tuple[Any, ...]:
@@ -70,6 +91,7 @@ class Reader:
         loads: Decodes JSON.
         handlers: Who gets the frames.
         autoping: Whether protocol pings are answered.
+        mask: Takes secrets out of a text that is to be logged.
 
     Attributes:
         claims: Decoded frames that somebody asked for.
@@ -90,6 +112,7 @@ class Reader:
         loads: JsonLoads,
         handlers: Handlers,
         autoping: bool,
+        mask: Callable[[str], str],
     ) -> None:
         self.claims = Claims(place)
         self.pongs = Claims(place)
@@ -104,23 +127,25 @@ class Reader:
         self._loads = loads
         self._handlers = handlers
         self._autoping = autoping
+        self._mask = mask
 
     async def run(self) -> str:
         """Read until the connection ends, and return how it ended."""
-        receive, monotonic, handlers = self._raw.receive, self._clock.monotonic, self._handlers
+        receive, monotonic, dispatch = self._raw.receive, self._clock.monotonic, self._dispatch
+        text, binary = self._handlers.steps()
         turn, frames = monotonic(), 0
         while not self.stopped:
             msg = await receive()
             kind = msg.type
-            if kind == _TEXT:
-                await self._frame(msg.data, handlers.text)
+            if kind is _TEXT or kind is _BINARY:
+                # A call, not a coroutine: no handler that is a plain function makes the loop switch.
+                waiting = dispatch(msg.data, iter(text if kind is _TEXT else binary))
+                if waiting is not None:
+                    await waiting
                 self.heard = monotonic()
-            elif kind == _BINARY:
-                await self._frame(msg.data, handlers.binary)
-                self.heard = monotonic()
-            elif kind == _PING:
+            elif kind is _PING:
                 await self._answer(msg.data)
-            elif kind == _PONG:
+            elif kind is _PONG:
                 self.pongs.take(msg.data)
             else:
                 return _ending(msg)
@@ -131,45 +156,59 @@ class Reader:
                 turn, frames = monotonic(), 0
         return "stopped"
 
-    async def _frame(self, data: Any, handlers: Sequence[Callable[..., object]]) -> None:
-        message = _UNDECODED
-        if self.claims.open:
-            with suppress(Exception):  # if it is not JSON, it is not claimed either; see below
-                message = self._loads(data)
-            if message is not _UNDECODED and self.claims.take(message):
-                return
-        if handlers:
-            await self._call(handlers, data)
-        if handlers := self._handlers.json:
-            if message is _UNDECODED:
+    def _dispatch(
+        self, data: Any, steps: Iterator[Step], message: Any = _UNDECODED, *, again: bool = False
+    ) -> Awaitable[None] | None:
+        """Call one handler after the other; return what to await where one of them is a coroutine function."""
+        if self.claims.open and not again:
+            message = self._offer(data)
+            if message is _TAKEN:
+                return None
+        for handler, decoded in steps:
+            if decoded and message is _UNDECODED:
                 try:
                     message = self._loads(data)
                 except Exception as error:  # noqa: BLE001  (any decoder's error, RecursionError included)
                     self._undecodable(data, error)
-                    return
-            await self._call(handlers, message)
-
-    async def _call(self, handlers: Sequence[Callable[..., object]], message: Any) -> None:
-        ws = self._ws
-        for handler in handlers:
+                    return None
             try:
-                result = handler(message, ws)
+                result = handler(message if decoded else data, self._ws)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (logged, with its traceback)
+                self._failed(handler, error)
+            else:
                 if result is not None and isawaitable(result):
-                    await self._wait_for(result)
-            except (Exception, asyncio.CancelledError):
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                name = getattr(handler, "__qualname__", None) or repr(handler)
-                logger.exception("%s: handler %s failed", self._place, name)
+                    return self._wait_for(result, handler, data, steps, message)
+        return None
 
-    async def _wait_for(self, work: Awaitable[object]) -> None:
-        """Await what a handler returned; meanwhile the socket is not read, so it must not be called silent."""
+    async def _wait_for(
+        self, result: Awaitable[object], handler: object, data: Any, steps: Iterator[Step], message: Any
+    ) -> None:
+        """Await what a handler returned, then go on; meanwhile nobody reads, so the peer must not be called silent."""
         self.handling = True
         try:
-            await work
+            await result
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (logged, with its traceback)
+            self._failed(handler, error)
         finally:
             self.handling = False
+        waiting = self._dispatch(data, steps, message, again=True)
+        if waiting is not None:
+            await waiting
+
+    def _failed(self, handler: object, error: BaseException) -> None:
+        """Log the error of a handler, unless it is the end of the reader itself."""
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise error
+        name = getattr(handler, "__qualname__", None) or repr(handler)
+        logger.error("%s: handler %s failed", self._place, name, exc_info=error)
+
+    def _offer(self, data: str | bytes) -> Any:
+        """Decode a frame and offer it to the claims; return it, or that it was taken, or that it is no JSON."""
+        with suppress(Exception):  # if it is not JSON, it is not claimed either, and whoever wants JSON will say so
+            message = self._loads(data)
+            return _TAKEN if self.claims.take(message) else message
+        return _UNDECODED
 
     async def _answer(self, payload: bytes) -> None:
         if self._autoping:
@@ -178,7 +217,8 @@ class Reader:
 
     def _undecodable(self, data: str | bytes, error: Exception) -> None:
         if data not in _BARE_WORDS:
-            logger.warning("%s: not JSON (%s): %.200r", self._place, type(error).__name__, data[:200])
+            shown = self._mask(f"{data[: 5 * SHOWN]!r}")[:SHOWN]
+            logger.warning("%s: not JSON (%s): %s", self._place, type(error).__name__, shown)
 
 
 def _ending(msg: aiohttp.WSMessage) -> str:

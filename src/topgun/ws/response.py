@@ -119,12 +119,13 @@ class ClientWebSocketResponse:
 
         Raises:
             ConnectionError: The connection has ended.
+            SigningError: The message cannot be signed; it was not sent.
+            TypeError: It is not JSON.
         """
-        link = self._connection
-        sign = link.host.sign_message if auth is Auth and data and link.credential is not None else None
+        signed = auth is Auth and data
 
         async def send() -> None:  # signs when it is sent: the limit may have kept it waiting
-            await self._raw.send_str(dumps(data if sign is None else sign(data, link)), compress)
+            await self._raw.send_str(dumps(self._connection.signed(data) if signed else data), compress)
 
         await self._send(send)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
 
-    from ..clock import Clock
+    from ..clock import Clock, RisingInstants
     from ..credentials import Credential
     from ..exchange import Host, Requester
     from ..typedefs import JsonLoads
@@ -43,6 +43,7 @@ class Wiring:
         registry: The hosts the client knows.
         credentials: The client's credentials by name.
         clock: The client's clock.
+        instants: The times to sign with.
         json_loads: Decodes a frame.
         connect: Opens a WebSocket; called before each connection.
         requester: The client, for stores and logins that must send HTTP requests.
@@ -53,6 +54,7 @@ class Wiring:
     registry: Mapping[str, Host]
     credentials: Mapping[str, Credential]
     clock: Clock
+    instants: RisingInstants
     json_loads: JsonLoads
     connect: Connect
     requester: Requester
