@@ -61,6 +61,41 @@ def test_a_snapshot_needs_a_number(number: Any) -> None:
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.integers(-5, 2**63), st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, -1, -2, -5, 1, 3]), max_size=40))
+def test_what_is_applied_has_no_hole(start: int, steps: list[int]) -> None:
+    """After n times "apply" since the snapshot exactly start+1 .. start+n were applied, each once and in order.
+
+    Updates come in order (0), again or late (below 0), or after others that are late or lost (above 0). Once one is
+    missing, nothing more is applied.
+    """
+    guard, following, verdicts = SequenceGuard(), start + 1, []
+    guard.snapshot(start)
+    for step in steps:
+        number = following + step
+        following = max(following, number + 1)
+        verdicts.append((number, guard.update(number, number)))
+    applied = [number for number, verdict in verdicts if verdict == "apply"]
+    assert applied == list(range(start + 1, start + 1 + len(applied)))
+    kinds = [verdict for _, verdict in verdicts]
+    whole = kinds[: kinds.index("gap")] if "gap" in kinds else kinds
+    assert set(whole) <= {"apply", "drop"}
+    assert set(kinds[len(whole) + 1 :]) <= {"buffer"}
+    assert guard.last == (None if "gap" in kinds else start + len(applied))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(-5, 2**63), st.integers(1, 30), st.integers(0, 5))
+def test_a_feed_without_losses_is_applied_whole(start: int, count: int, repeats: int) -> None:
+    """In order, each followed by older ones again, every update is applied and no repetition is."""
+    guard = SequenceGuard()
+    guard.snapshot(start)
+    for number in range(start + 1, start + count + 1):
+        assert guard.update(number, number) == "apply"
+        assert [guard.update(number - back, number - back) for back in range(repeats)] == ["drop"] * repeats
+    assert guard.last == start + count
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_wrong_book_is_never_called_right(data: st.DataObject) -> None:
     """Snapshots, duplicates, late and missing changes in any order: what was applied is always the venue's book."""

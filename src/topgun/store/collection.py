@@ -70,6 +70,7 @@ class DataStoreCollection:
         self._waiters = Waiters()
         self._sockets: dict[Any, set[str]] = {}  # the tables that each open socket feeds
         self._has_lost = False
+        self._unfed: set[str] = set()  # the tables whose socket was lost, until another one connects
         for topic in self._topics():
             self._create(topic.name, keys=topic.keys, datastore_class=topic.table)
         self._init()
@@ -115,6 +116,7 @@ class DataStoreCollection:
         if on_close is None or ws.closed or ws in self._sockets:
             return
         self._sockets[ws] = set()
+        self._unfed.clear()
         if self._has_lost:  # what was initialized while nobody listened has missed what happened since
             self._expire()
         on_close(self._lost)
@@ -159,13 +161,16 @@ class DataStoreCollection:
     def _lost(self, ws: Any) -> None:
         lost = self._sockets.pop(ws, set())
         self._has_lost = True
+        self._unfed |= lost
         self._turn("stale", lost)
         self._expire()
 
     def _expire(self) -> None:
         """Mark the tables stale that only a response can put right, unless another socket feeds them."""
-        fed = set().union(*self._sockets.values())
-        self._turn("stale", {*self._RESPONSES.values()} - fed)
+        self._turn("stale", {*self._RESPONSES.values()} - self._fed_now())
+
+    def _fed_now(self) -> set[str]:
+        return set().union(*self._sockets.values())
 
     def _turn(self, state: str, names: Collection[str]) -> None:
         """Give tables a state, and wake those who wait for it."""
@@ -189,21 +194,16 @@ class DataStoreCollection:
             aiohttp.ClientError: A request has no response.
             TimeoutError: Likewise.
         """
-        outcomes = await asyncio.gather(*map(self._settle, awaitables))
+        outcomes = await asyncio.gather(*map(self._take, awaitables), return_exceptions=True)
         failures = [error for error in outcomes if error is not None]
         for other in failures[1:]:
             failures[0].add_note(f"besides: {type(other).__name__}: {other}")
         if failures:
             raise failures[0]
 
-    async def _settle(self, awaitable: Awaitable[Any]) -> Exception | None:
-        try:
-            await self._take(await awaitable)
-        except Exception as error:  # noqa: BLE001  (raised by initialize, after the good ones)
-            return error
-        return None
-
-    async def _take(self, response: Any) -> None:
+    async def _take(self, awaitable: Awaitable[Any]) -> None:
+        listening = self._listening()
+        response = await awaitable
         url: URL = response.url
         text = ""
         try:
@@ -216,14 +216,19 @@ class DataStoreCollection:
         name = self._RESPONSES.get(url.path)
         if name is not None:
             self._apply(name, data, url, response)
+            heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
+            if heard or not self._has_lost:
+                self._turn("live", [name])
+
+    def _listening(self) -> set[Any]:
+        """Return the open sockets; none if one of them, perhaps the one that counts, is not subscribed yet."""
+        return {*self._sockets} if all(getattr(ws, "subscribed", True) for ws in self._sockets) else set()
 
     def _apply(self, name: str, data: Any, url: URL, response: Any) -> None:
         try:
             self._stores[name]._onresponse(data, url, requester_of(response))
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise InitializeError(str(url.with_query(None)), data) from error
-        if not self._has_lost or any(getattr(ws, "subscribed", True) for ws in self._sockets):
-            self._turn("live", [name])
 
     def _failure(self, url: URL, data: Any) -> bool:
         """Tell whether the decoded response of `url` reports a failure (a hook)."""
