@@ -1,16 +1,14 @@
-"""The signature on the wire: there once, right, fresh on every try, at its origin only, and nowhere else."""
+"""The signature on the wire: there once, right, fresh on every try, and nowhere else."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-import trustme
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
@@ -19,17 +17,16 @@ from topgun.auth import Auth
 from topgun.client import Client
 from topgun.errors import RedirectRefused, SigningError
 from topgun.exchange import Host
-from topgun.signing import origin_of
 from topgun.testing.clock import FakeClock
 
 from .wire import (
-    APIS,
+    HOSTS,
     KEY,
     PASSPHRASE,
     SECRET,
     Arrived,
     Wire,
-    basic_auth,
+    client,
     moved,
     names,
     sign_header,
@@ -44,12 +41,7 @@ if TYPE_CHECKING:
     from topgun.credentials import Credential
     from topgun.exchange import Draft
 
-HOSTS = pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["by_header", "by_query"])
 FORM = "application/x-www-form-urlencoded"
-
-
-def client(*, exchange: Any = None, **kwargs: Any) -> Client:
-    return Client(APIS, exchanges=[exchange or venue()], **kwargs)
 
 
 # --- what is signed is what is sent ---
@@ -358,226 +350,6 @@ async def test_own_trace_is_kept() -> None:
         response = await bot.get(wire.url("/a", "localhost"))
         assert "signature=" in seen[0]
         assert "signature=" not in str(response.request_info)
-
-
-# --- redirects ---
-
-REDIRECTS = pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-
-
-def hop(status: int, location: str) -> Callable[[Arrived], Any]:
-    """Return an answer that redirects ``/a`` to `location`."""
-    return lambda arrived: moved(status, location) if arrived.target.startswith("/a") else {"at": arrived.target}
-
-
-@HOSTS
-@REDIRECTS
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_d09b_redirect_within_the_origin_is_signed_afresh(host: str, status: int, method: str) -> None:
-    """A redirect within the origin is followed with one signature of its own, over what is sent there."""
-    async with Wire(hop(status, "/b?x=1")) as wire, client() as bot:
-        data = None if method == "GET" else {"a": 1}
-        response = await bot.request(method, wire.url("/a", host), data=data)
-        assert response.status == 200
-        first, second = wire.arrived
-        assert first.signed
-        assert second.signed
-        assert second.target.startswith("/b?x=1")
-        if status in (307, 308):
-            assert (second.method, second.body) == (method, first.body)
-        elif method == "POST" or status == 303:
-            assert (second.method, second.body) == ("GET", b"")
-        else:
-            assert (second.method, second.body) == (method, first.body)
-
-
-@HOSTS
-@REDIRECTS
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_d09_redirect_to_another_origin_is_refused(host: str, status: int, method: str) -> None:
-    """A redirect to another origin is refused: neither headers nor body go there, and the text says where."""
-    async with Wire() as other, Wire() as wire, client() as bot:
-        wire.answer = hop(status, other.url("/steal?token=t", host))
-        with pytest.raises(RedirectRefused) as caught:
-            await bot.request(method, wire.url("/a", host), data=None if method == "GET" else {"a": 1})
-        assert other.arrived == []
-        assert len(wire.arrived) == 1
-        assert f"http://{host}:{other.port}" in str(caught.value)
-        assert "steal" not in str(caught.value)
-        assert "token" not in str(caught.value)
-
-
-async def test_unsigned_requests_follow_redirects() -> None:
-    """A request that is not signed is redirected as aiohttp does, and not signed on the way."""
-    async with Wire() as other, Wire() as wire, client() as bot:
-        wire.answer = hop(302, other.url("/b"))
-        await bot.get(wire.url("/a"), auth=None)
-        assert not other.last.signed
-        await bot.get(wire.url("/a", "[::ffff:127.0.0.1]"))
-        assert not other.last.signed
-
-
-async def test_redirects_can_be_refused_by_the_caller() -> None:
-    """``allow_redirects=False`` returns the redirect itself."""
-    async with Wire(hop(302, "/b")) as wire, client() as bot:
-        response = await bot.get(wire.url("/a"), allow_redirects=False)
-        assert (response.status, len(wire.arrived)) == (302, 1)
-
-
-async def test_redirect_that_echoes_the_query_is_not_signed_twice() -> None:
-    """What a signature added to the query is taken out of a redirect that sends it back."""
-
-    def echo(arrived: Arrived) -> Any:
-        path, _, query = arrived.target.partition("?")
-        return moved(307, f"/b?{query}") if path == "/a" else {}
-
-    clock = FakeClock()
-    async with Wire(echo) as wire, client(clock=clock) as bot:
-        response = await bot.post(wire.url("/a?x=1&y=%2B", "localhost"), data={"a": 1})
-        assert [arrived.signed for arrived in wire.arrived] == [True, True]
-        assert [name for name, _ in wire.last.pairs] == ["x", "y", "timestamp", "signature"]
-        assert response.url == URL(wire.url("/b?x=1&y=%2B", "localhost"))
-        await bot.get(wire.url("/a", "localhost"))
-        assert [name for name, _ in wire.last.pairs] == ["timestamp", "signature"]
-
-
-# --- the upgrade of a socket ---
-
-
-@HOSTS
-async def test_upgrade_is_signed(host: str) -> None:
-    """The GET that opens a WebSocket is signed where the host has a signer."""
-    async with Wire(lambda _: None) as wire, client() as bot:
-        ws = await bot._connect(URL(wire.url("/ws?x=1", host, "ws")), params={"y": "2"}, headers={"X-Mine": "1"})
-        assert wire.last.signed
-        assert wire.last.headers["X-Mine"] == "1"
-        assert wire.last.target.startswith("/ws?x=1&y=2")
-        assert "Content-Length" not in wire.last.headers
-        await ws.close()
-
-
-async def test_upgrade_is_told_to_the_signer() -> None:
-    """A signer can tell the upgrade from a request, and opt out."""
-
-    def sign(draft: Draft, key: Credential, now: Instant) -> None:
-        if not draft.upgrade:
-            sign_header(draft, key, now)
-
-    exchange = venue(header="x.example", **{"127.0.0.1": Host(api="header", sign=sign)})
-    async with Wire(lambda _: None) as wire, client(exchange=exchange) as bot:
-        ws = await bot._connect(URL(wire.url("/ws", scheme="ws")))
-        assert not wire.last.signed
-        await ws.close()
-
-
-async def test_upgrade_unsigned() -> None:
-    """``auth=None`` opens the socket unsigned; a BasicAuth becomes its header."""
-    basic = basic_auth()
-    async with Wire(lambda _: None) as wire, client() as bot:
-        await (await bot._connect(URL(wire.url("/ws", scheme="ws")), auth=None)).close()
-        assert not wire.last.signed
-        await (await bot._connect(URL(wire.url("/ws", scheme="ws")), auth=basic)).close()
-        assert wire.last.headers["Authorization"] == "Basic dXNlcjpwYXNz"
-
-
-@REDIRECTS
-@pytest.mark.parametrize("absolute", [False, True])
-async def test_d09b_upgrade_redirected_within_the_origin(status: int, absolute: bool) -> None:
-    """A WebSocket that is redirected within the origin is signed afresh; ``http`` and ``ws`` are one origin."""
-    async with Wire() as wire, client() as bot:
-        location = wire.url("/b") if absolute else "/b"
-        wire.answer = lambda arrived: moved(status, location) if arrived.target == "/a" else None
-        ws = await bot._connect(URL(wire.url("/a", scheme="ws")))
-        assert [arrived.signed for arrived in wire.arrived] == [True, True]
-        await ws.close()
-
-
-@REDIRECTS
-async def test_d09_upgrade_redirected_to_another_origin(status: int) -> None:
-    """A WebSocket that is redirected to another origin is refused there and then."""
-    async with Wire(lambda _: None) as other, Wire() as wire, client() as bot:
-        wire.answer = lambda _: moved(status, other.url("/steal"))
-        with pytest.raises(RedirectRefused):
-            await bot._connect(URL(wire.url("/a", scheme="ws")))
-        assert other.arrived == []
-
-
-async def test_refused_upgrade_shows_no_signature() -> None:
-    """A handshake that is refused shows neither signature nor query."""
-    async with Wire(lambda _: web.Response(status=403)) as wire, client() as bot:
-        for host in ("127.0.0.1", "localhost"):
-            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-                await bot._connect(URL(wire.url("/ws?token=t0ken", host, "ws")))
-            assert wire.last.signed
-            shown = str(caught.value) + repr(caught.value)
-            for hidden in ("signature", "X-SIGN", "t0ken", KEY, PASSPHRASE):
-                assert hidden not in shown
-
-
-def test_origin_of() -> None:
-    """The origin of a socket is that of the server it is opened on, with or without the default port."""
-    assert origin_of(URL("wss://user:pass@h.example/a?b#c")) == "https://h.example"
-    assert origin_of(URL("wss://h.example:443")) == origin_of(URL("https://h.example:443")) == "https://h.example"
-    assert origin_of(URL("ws://h.example:8080/x")) == "http://h.example:8080"
-    assert origin_of(URL("http://h.example:443")) == "http://h.example:443"
-    assert origin_of(URL("ws://[::1]:80/x")) == "http://[::1]"
-
-
-# --- plaintext ---
-
-
-async def test_d08_plaintext_is_refused() -> None:
-    """A signed request or upgrade in plaintext to another computer is refused before anything is sent."""
-    exchange = venue(header="venue.example")
-    async with Wire() as wire, client(exchange=exchange, connector=names()) as bot:
-        with pytest.raises(SigningError, match=r"plaintext.*https://") as caught:
-            await bot.get(wire.url("/a?x=1", "venue.example"))
-        assert "x=1" not in str(caught.value)
-        with pytest.raises(SigningError, match=r"plaintext.*wss://"):
-            await bot._connect(URL(wire.url("/ws", "venue.example", "ws")))
-        assert wire.arrived == []
-        await bot.get(wire.url("/a", "venue.example"), auth=None)
-        assert not wire.last.signed
-
-
-async def test_d08_plaintext_on_demand() -> None:
-    """``allow_plaintext=True`` signs in plaintext."""
-    exchange = venue(header="venue.example")
-    async with Wire() as wire, client(exchange=exchange, connector=names(), allow_plaintext=True) as bot:
-        await bot.get(wire.url("/a", "venue.example"))
-        assert wire.last.signed
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "bot.localhost"])
-async def test_loopback_is_not_plaintext(host: str) -> None:
-    """This computer may be signed for in plaintext, under any of its names."""
-    async with Wire() as wire, client(exchange=venue(header=host, query="x.example"), connector=names()) as bot:
-        wire_url = wire.url("/a", host)
-        if host == "127.1.2.3":
-            with pytest.raises(aiohttp.ClientConnectorError):  # allowed, but nobody listens there
-                await bot.get(wire_url)
-        else:
-            await bot.get(wire_url)
-            assert wire.last.signed
-
-
-async def test_tls() -> None:
-    """Over TLS a venue is signed for under its own name; a plaintext port of the same host is another origin."""
-    authority = trustme.CA()
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("venue.example").configure_cert(server)
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    async with Wire(ssl=server) as wire, client(exchange=venue(header="venue.example"), connector=names()) as bot:
-        await bot.post(wire.url("/a", "venue.example", "https"), data={"a": 1}, ssl=context)
-        assert wire.last.signed
-        wire.answer = lambda _: moved(307, wire.url("/a", "venue.example", "http"))
-        with pytest.raises(RedirectRefused):
-            await bot.post(wire.url("/a", "venue.example", "https"), data={"a": 1}, ssl=context)
-        wire.answer = lambda _: None
-        ws = await bot._connect(URL(wire.url("/ws", "venue.example", "wss")), ssl=context)
-        assert wire.last.signed
-        await ws.close()
 
 
 # --- tries ---

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 import aiohttp
+import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from topgun.client import Client
 from topgun.exchange import Exchange, Host
 
 if TYPE_CHECKING:
@@ -97,6 +99,13 @@ def venue(*, header: str = "127.0.0.1", query: str = "localhost", **more: Host) 
         credential=("key", "secret", "passphrase"),
     )
 
+
+def client(*, exchange: Any = None, **kwargs: Any) -> Client:
+    """Return a client with the credentials of `venue`."""
+    return Client(APIS, exchanges=[exchange or venue()], **kwargs)
+
+
+HOSTS = pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["by_header", "by_query"])
 
 Answer = web.StreamResponse | Any
 

@@ -133,7 +133,8 @@ class Reader:
         """Read until the connection ends, and return how it ended."""
         receive, monotonic, dispatch = self._raw.receive, self._clock.monotonic, self._dispatch
         text, binary = self._handlers.steps()
-        turn, frames = monotonic(), 0
+        now = turn = monotonic()
+        frames = 0
         while not self.stopped:
             msg = await receive()
             kind = msg.type
@@ -142,7 +143,7 @@ class Reader:
                 waiting = dispatch(msg.data, iter(text if kind is _TEXT else binary))
                 if waiting is not None:
                     await waiting
-                self.heard = monotonic()
+                self.heard = now = monotonic()
             elif kind is _PING:
                 await self._answer(msg.data)
             elif kind is _PONG:
@@ -151,9 +152,10 @@ class Reader:
                 return _ending(msg)
             self.mute = False
             frames += 1
-            if frames == FRAMES_A_TURN or self.heard - turn >= SECONDS_A_TURN:
+            if frames == FRAMES_A_TURN or now - turn >= SECONDS_A_TURN:
                 await asyncio.sleep(0)
-                turn, frames = monotonic(), 0
+                now = turn = monotonic()
+                frames = 0
         return "stopped"
 
     def _dispatch(
