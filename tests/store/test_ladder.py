@@ -66,6 +66,18 @@ def test_rows_are_made_when_somebody_looks() -> None:
     assert side.row(1)["v"] == 9
 
 
+def test_levels_that_came_and_went_between_two_looks_at_all() -> None:
+    """Whoever asks for all rows each time gets them, also after levels that were there only for a moment."""
+    side = ladder(1, 3)
+    rows = side.top()
+    side.apply([(2, 5), (4, 5), (2, 0), (3, 0), (3, 6)])
+    assert side.top() == [rows[0], {**side.blank, "p": 3, "v": 6}, {**side.blank, "p": 4, "v": 5}]
+    assert side.top()[0] is rows[0]
+    assert side.top(-1) == side.top()[:-1]
+    side.top().clear()
+    assert prices(side) == [1, 3, 4]
+
+
 def test_a_row_with_more_fields_is_kept() -> None:
     """A row that is handed over stays that very row, whether its level is new or known."""
     side = ladder(1)
@@ -163,7 +175,9 @@ def test_rows_edited_behind_the_back() -> None:
 
 
 PRICES = st.sampled_from([1, 2.5, "2.5", "2.50", "3", 3, -1, "-1", 0, "0.10", 1e3, "1e3", 0.5])
-STEPS = st.lists(st.tuples(st.sampled_from(["set", "set", "remove", "look", "top"]), PRICES), max_size=60)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["set", "set", "remove", "look", "top", "all", "all but one"]), PRICES), max_size=60
+)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
@@ -186,7 +200,7 @@ def test_model(steps: list[tuple[str, Any]], descending: bool) -> None:
             sizes.pop(price, None)
             seen.pop(price, None)
         else:
-            limit = 1 if step == "look" else 2
+            limit = {"look": 1, "top": 2, "all": None}.get(step, -1)
             rows = side.top(limit)
             assert [(row["p"], row["v"]) for row in rows] == [(each, sizes[each]) for each in ordered()[:limit]]
             for row in rows:

@@ -47,6 +47,7 @@ class Ladder:
         "_order",
         "_price",
         "_size",
+        "_whole",
         "blank",
         "born",
         "changed",
@@ -67,6 +68,7 @@ class Ladder:
         self._best = 1.0 if descending else -1.0
         self._order: list[Any] | None = None  # prices, the best one last: most changes are near the end of the list
         self._numbers: list[float] = []
+        self._whole: list[Item] | None = None  # the rows in that order, once somebody has asked for all of them
         self._noted: list[tuple[Any, bool]] = []
 
     def apply(self, levels: Iterable[tuple[Any, Any]]) -> None:
@@ -154,7 +156,9 @@ class Ladder:
         order = self._ordered()
         if limit and limit > 0:
             return [self.row(price) for price in order[: -limit - 1 : -1]]
-        return [self.row(price) for price in (order[::-1][:limit] if limit else order[::-1])]
+        if self._whole is None:
+            self._whole = [self.row(price) for price in order]
+        return self._whole[::-1][:limit] if limit else self._whole[::-1]
 
     def _made(self, price: Any) -> Item:
         row = self.blank.copy()
@@ -168,7 +172,7 @@ class Ladder:
             self._give_up()
 
     def _give_up(self) -> None:
-        self._order = None
+        self._order = self._whole = None
         self._noted.clear()
 
     def _ordered(self) -> list[Any]:
@@ -189,10 +193,14 @@ class Ladder:
         if came:
             numbers.insert(place, number)
             order.insert(place, price)
+            if self._whole is not None:  # a level that is gone again by now needs a place until that is worked in too
+                self._whole.insert(place, self.row(price) if price in self.sizes else {})
             return
         while order[place] != price:  # the same number in another spelling
             place += 1
         del numbers[place], order[place]
+        if self._whole is not None:
+            del self._whole[place]
 
     def _sort(self) -> list[Any]:
         pairs = []
@@ -203,7 +211,7 @@ class Ladder:
                 continue
         pairs.sort(key=lambda pair: pair[0])
         self._numbers = [number for number, _ in pairs]
-        self._order = [price for _, price in pairs]
+        self._order, self._whole = [price for _, price in pairs], None
         return self._order
 
     def _number(self, price: Any) -> float:
