@@ -19,6 +19,7 @@ from topgun.client import Client, FetchResult, NotJSONContent
 from topgun.errors import ClientClosed, ConfigError
 from topgun.exchange import requester_of
 from topgun.version import __version__
+from topgun.ws import WebSocketApp
 
 from .support import until
 from .wire import APIS, KEY, PASSPHRASE, SECRET, Wire, basic_auth, names, venue
@@ -324,6 +325,12 @@ async def test_fetch_what_is_not_json() -> None:
                 pytest.fail("not matched")
 
 
+async def test_fetch_what_is_nested_too_deep() -> None:
+    """JSON that no decoder can follow is not JSON."""
+    async with Wire(body(b"[" * 100_000)) as wire, Client({}) as bot:
+        assert isinstance((await bot.fetch("GET", wire.url("/"))).data, NotJSONContent)
+
+
 async def test_fetch_nothing() -> None:
     """An empty body is None."""
     async with Wire(body(b"", 204)) as wire, Client({}) as bot:
@@ -506,6 +513,38 @@ async def test_closing_goes_on_when_a_socket_fails_to_close(monkeypatch: pytest.
 
 
 # --- sockets ---
+
+
+async def test_sockets_of_a_session_that_was_closed_by_hand() -> None:
+    """A program that closes the session itself ends its sockets, too: they do not try for ever."""
+    async with Wire(lambda _: None) as wire:
+        bot = Client({})
+        app = bot.ws_connect(wire.url("/", scheme="ws"), backoff=(0.0, 0.0, 1.0, 0.0))
+        await app
+        await bot._session.close()
+        with pytest.raises(ClientClosed, match="make a new one"):
+            await app.wait()
+        with pytest.raises(ClientClosed):
+            await app
+        await bot.close()
+
+
+async def test_socket_opened_while_the_client_closes() -> None:
+    """A socket made past the client, while it is closing, ends as well."""
+    made: list[WebSocketApp] = []
+
+    async def last_minute() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            made.append(WebSocketApp(bot._session, "ws://127.0.0.1:9/"))
+
+    async with Client({}) as bot:
+        bot.spawn(last_minute())
+        await asyncio.sleep(0)
+    with pytest.raises(ClientClosed):
+        await made[0]
+    assert bot.apps == ()
 
 
 async def test_ws_connect_hands_everything_over() -> None:

@@ -58,6 +58,14 @@ def test_rising_instants_rise_within_one_moment() -> None:
     assert [rising.now("s", 1_000_000_000).seconds for _ in range(3)] == [10, 11, 12]
 
 
+def test_rising_instants_of_one_key_at_several_steps() -> None:
+    """A key that is used with several grains still gets rising times, none of them far from the clock."""
+    rising = RisingInstants(FakeClock(start=10.0))
+    seen = [rising.now("a", step).ns for step in (1, 1_000_000, 1, 1_000_000_000, 1_000_000, 1)]
+    assert seen == sorted(set(seen))
+    assert seen[-1] < 12 * 1_000_000_000
+
+
 @given(
     st.lists(st.integers(-3_000_000_000, 3_000_000_000), max_size=30),
     st.sampled_from([1, 1_000, 1_000_000, 1_000_000_000]),

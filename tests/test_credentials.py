@@ -67,6 +67,27 @@ def test_missing_file(caplog: pytest.LogCaptureFixture) -> None:
     assert messages(caplog) == ["No such file or directory: 'nowhere.json'"]
 
 
+@pytest.mark.parametrize("text", ['{"two": ["k-value", "s-value"]}', ' {"two": ["k-value", "' + "s-value" * 100, "[1]"])
+def test_keys_in_place_of_a_path(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A JSON text given as a path is a warning that does not show it, however long it is."""
+    assert load_credentials(text, SHAPES, {}) == {}
+    assert messages(caplog) == ["apis is a JSON text where the path of a file is wanted; give it as json.loads(...)"]
+
+
+def test_path_longer_than_any_file_may_have(caplog: pytest.LogCaptureFixture) -> None:
+    """A path that the system refuses is a path without a file."""
+    assert load_credentials("x" * 5_000, SHAPES, {"TOPGUN_APIS": "x" * 5_000}) == {}
+    assert load_credentials(None, SHAPES, {"TOPGUN_APIS": "x" * 5_000}) == {}
+    assert len(messages(caplog)) == 1
+
+
+def test_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """A file that an editor of Windows wrote can be read."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps(TWO), encoding="utf-8-sig")
+    assert load_credentials(path, SHAPES, {})["two"].key == "k-value"
+
+
 def test_order_of_the_defaults(tmp_path: Path) -> None:
     """Without argument ``./apis.json`` wins over the environment variable."""
     other = write(tmp_path / "other.json", {"two": ["env", "s"]})
@@ -117,7 +138,7 @@ def test_broken_file(tmp_path: Path, content: bytes, text: str) -> None:
         load_credentials(path, SHAPES, {})
     assert str(path) in str(caught.value)
     assert not [secret for secret in ("k3y", "s3cr3t") if secret in str(caught.value)]
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)  # the decoder's error has the document
 
 
 @pytest.mark.parametrize(

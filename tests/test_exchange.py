@@ -9,6 +9,7 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
+from topgun.credentials import Credential
 from topgun.errors import ConfigError, SigningError
 from topgun.exchange import Draft, Exchange, Host, Registry, requester_of, requesters
 
@@ -101,6 +102,27 @@ def test_settling_again_gives_the_same() -> None:
     """A signer may ask for the body as often as it likes."""
     each = draft({"a": 1})
     assert each.json() == each.json() == each.body
+
+
+def test_d31_draft_shows_only_where_it_goes() -> None:
+    """D31: the repr of a draft shows neither query, headers, data nor body: any may hold a signature."""
+    each = Draft("POST", URL("https://u:p@h.example/a?s=hidden#hidden"), CIMultiDict({"X-SIGN": "hidden"}), "hidden")
+    each.json()
+    assert repr(each) == str(each) == "<Draft POST https://h.example/a>"
+
+
+def test_credential_of_a_host() -> None:
+    """A host names its credential by itself or by the request, the session's headers under the request's own."""
+    real, demo = Credential("real"), Credential("demo")
+    credentials = {"real": real, "demo": demo}
+    seen = draft(headers={"X-Demo": "1"})
+    host = Host(api=lambda draft: "demo" if draft.headers.get("x-demo") == "1" else "real")
+    assert host.credential(seen, {}, credentials) is demo
+    assert host.credential(draft(), {"X-DEMO": "1"}, credentials) is demo
+    assert host.credential(draft(headers={"X-Demo": "0"}), {"X-Demo": "1"}, credentials) is real
+    assert Host(api="real").credential(seen, {}, credentials) is real
+    assert Host(api="other").credential(seen, {}, credentials) is None
+    assert Host().credential(seen, {}, credentials) is None
 
 
 def exchange(name: str = "one", **kwargs: Any) -> Exchange:

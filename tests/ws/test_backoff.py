@@ -8,7 +8,8 @@ from itertools import islice
 import pytest
 
 from topgun.clock import Instant
-from topgun.ws.backoff import delays, growing, retry_after
+from topgun.errors import ConfigError
+from topgun.ws.backoff import checked, delays, growing, retry_after
 
 
 def test_waits_by_default() -> None:
@@ -32,6 +33,17 @@ def test_fractions_are_kept() -> None:
     assert list(islice(delays(0.1, 0.5, 1.5, 0.0, uniform=lambda high: high), 4)) == pytest.approx(
         [0.0, 0.15, 0.225, 0.3375]
     )
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0])
+def test_checked_wants_numbers_to_wait_by(number: float) -> None:
+    """Four finite numbers from 0 up are a back-off, in any sequence; anything else is refused."""
+    assert checked(["1", 2, 3.0, 0]) == (1.0, 2.0, 3.0, 0.0)
+    for place in range(4):
+        numbers = [1.0, 2.0, 3.0, 4.0]
+        numbers[place] = number
+        with pytest.raises(ConfigError, match="backoff"):
+            checked(numbers)
 
 
 def test_growing_stays_finite() -> None:
@@ -59,6 +71,9 @@ NOW = Instant(int(datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC).timestamp()) * 
         ("Tue, 14 Nov 2023 22:14:20 -0000", 60.0),
         ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
         ("Wed, 15 Nov 2023 22:00:00 GMT", 300.0),
+        ("Tue, 14 Nov 2023 22:14:20 +99999999999999999999", 0.0),
+        ("Tue, 14 Nov 99999 22:14:20 GMT", 0.0),
+        ("Tue, 14 Nov 2023 22:14:20 +9999", 0.0),
     ],
 )
 def test_retry_after(value: str | None, expected: float) -> None:
