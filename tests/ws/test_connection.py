@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from tests.support import until
+from topgun.auth import Auth
 from topgun.ws import ClientWebSocketResponse, State
 
-from .server import Bench, Peer, running
+from .server import KEY, Bench, Peer, hang, running
 
 if TYPE_CHECKING:
     from topgun.exchange import Link
@@ -43,15 +44,36 @@ async def test_close_ends_a_handler_that_waits(net: Bench) -> None:
     assert log == ["begin", "end"]
 
 
-async def test_reader_cancelled_from_outside(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection whose reader was cancelled by somebody is a lost connection, not a deaf one."""
-    app = net.app()
-    await app.ready()
+@pytest.mark.parametrize("what", ["reading", "heartbeat", "watching", "opening"])
+async def test_task_cancelled_from_outside(net: Bench, caplog: pytest.LogCaptureFixture, what: str) -> None:
+    """A connection that somebody took a task from is a lost one, not one that is deaf or never ready."""
+    net.host(heartbeat=hang, login=hang if what == "opening" else None)
+    app = net.app(silence=60.0)
+    await (app if what == "opening" else app.ready())
+    await until(lambda: f"topgun.ws {what}" in running())
     for task in asyncio.all_tasks():
-        if task.get_name() == "topgun.ws reading":
+        if task.get_name() == f"topgun.ws {what}":
             task.cancel()
     await lost(app)
-    assert "reading was cancelled" in caplog.text
+    assert f"{what} was cancelled" in caplog.text
+
+
+async def test_login_that_awaits_something_cancelled(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A login that ends in a CancelledError of its own is a lost connection; ready() goes on waiting."""
+
+    async def login(link: Link) -> None:
+        if len(net.server.peers) == 1:
+            claim = link.expect(lambda msg: True)
+            claim.cancel()  # type: ignore[attr-defined]  # what is to go wrong
+            await claim
+
+    net.host(login=login)
+    app = net.app()
+    ready = asyncio.ensure_future(app.ready())
+    await lost(app)
+    assert "opening was cancelled" in caplog.text
+    await net.clock.advance(5.0)
+    await ready
 
 
 async def test_abrupt_loss_is_never_called_clean(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -74,6 +96,21 @@ async def test_close_frame_names_its_code(net: Bench, caplog: pytest.LogCaptureF
     assert "closed by the peer with code 1012 'restart'" in caplog.text
     assert ws.close_code == 1012
     assert ws.closed
+
+
+async def test_d31_words_of_the_peer_are_masked(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """D31: what the peer says in a close frame, or not in JSON, is logged without the key and the URL's token."""
+    net.host(api="mine")
+    net.credentials["mine"] = KEY
+    app = net.app(hdlr_json=lambda msg, ws: None)
+    await app.ready()
+    await net.server.peer.push(f"bad key {KEY.key}" + " " * 180 + KEY.passphrase)
+    await net.server.peer.ws.close(code=4001, message=f"no {KEY.secret.decode()}, token hidden".encode())
+    await lost(app)
+    assert "bad key ***" in caplog.text
+    assert "no ***, token ***" in caplog.text
+    for hidden in (KEY.key, KEY.secret.decode(), KEY.passphrase[:9], "hidden"):
+        assert hidden not in caplog.text
 
 
 async def test_oversized_message_is_a_loss(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -230,6 +267,24 @@ async def test_link(net: Bench) -> None:
         await link.expect(lambda msg: True)
 
 
+async def test_times_to_sign_with_rise_where_they_are_nonces(net: Bench) -> None:
+    """The times that a login or a message signer signs with are shared with the requests of the same key."""
+    links: list[Link] = []
+
+    async def login(link: Link) -> None:
+        links.append(link)
+
+    net.host(api="mine", login=login, step_ns=1_000_000)
+    net.credentials["mine"] = KEY
+    await net.app().ready()
+    now = net.clock.now().ms
+    assert [links[0].instant().ms for _ in range(3)] == [now, now + 1, now + 2]
+    assert net.wiring.instants.now(KEY.key, 1_000_000).ms == now + 3
+    net.host(login=login)
+    await net.app(auth=Auth).ready()
+    assert [links[1].instant().ms for _ in range(2)] == [now, now]
+
+
 async def test_on_close(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """on_close callbacks run once, in order, after the last frame; one that fails does not keep the others away."""
     log: list[Any] = []
@@ -274,4 +329,7 @@ async def test_autoping_off(net: Bench) -> None:
     await net.server.peer.ws.ping(b"x")
     await net.server.peer.push({"a": 1})
     await until(lambda: got)
+    assert app.current_ws is not None
+    await app.current_ws.send_str("whatever was sent before this has arrived")
+    await until(lambda: net.server.peer.received)
     assert net.server.peer.pongs == []

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+from aiohttp import WSMsgType
+
 from tests.support import until
+from topgun.testing.clock import FakeClock
 from topgun.ws import State
-from topgun.ws.reader import FRAMES_A_TURN
+from topgun.ws.reader import FRAMES_A_TURN, Handlers, Reader
 
 if TYPE_CHECKING:
     import pytest
@@ -165,29 +170,110 @@ async def test_d17_coroutine_handlers_are_awaited_in_order(net: Bench) -> None:
     assert log == [("begin", 1), ("end", 1), ("plain", 1), ("begin", 2), ("end", 2), ("plain", 2)]
 
 
-async def test_slow_handler_slows_the_peer(net: Bench) -> None:
-    """D34: while a handler waits the socket is not read, so the peer's sends come to a stop (back-pressure)."""
+class Script:
+    """Stands for an open socket: gives the frames it was made with, and counts how often it was asked."""
+
+    def __init__(self, *texts: str) -> None:
+        self.asked = 0
+        self._frames = [aiohttp.WSMessage(WSMsgType.TEXT, text, None) for text in texts]
+
+    async def receive(self) -> Any:
+        self.asked += 1
+        return self._frames.pop(0) if self._frames else aiohttp.WSMessage(WSMsgType.CLOSED, None, None)
+
+
+def reader(raw: Any, handlers: Handlers) -> Reader:
+    return Reader(
+        raw,
+        object(),  # type: ignore[arg-type]  # the handlers of these tests do not look at it
+        "here",
+        clock=FakeClock(),
+        loads=json.loads,
+        handlers=handlers,
+        autoping=True,
+        mask=str,
+    )
+
+
+async def test_d34_nothing_is_read_while_a_handler_waits() -> None:
+    """D34: while a coroutine handler waits the next frame is not asked for, so the peer is slowed, not buffered."""
     gate = asyncio.Event()
-    pushed: list[int] = []
+    raw = Script("1", "2", "3")
 
     async def slow(msg: Any, ws: Any) -> None:
         await gate.wait()
 
+    running = asyncio.ensure_future(reader(raw, Handlers.of(None, None, slow)).run())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert raw.asked == 1
+    gate.set()
+    assert await running == "lost without a close frame"
+    assert raw.asked == 4
+
+
+async def test_slow_handler_gets_every_frame_of_a_flood(net: Bench) -> None:
+    """A peer that sends far more than every buffer holds, to a handler that waits, is heard to the end."""
+    gate = asyncio.Event()
+    got: list[int] = []
+
+    async def slow(msg: Any, ws: Any) -> None:
+        await gate.wait()
+        got.append(msg["n"])
+
     async def flood(peer: Peer) -> None:
         for number in range(400):
-            await peer.push({"n": number, "pad": "x" * 100_000})  # 40 MB in all: far above every buffer
-            pushed.append(number)
+            await peer.push({"n": number, "pad": "x" * 100_000})
 
     net.server.script = flood
-    net.app(hdlr_json=slow)
-    await until(lambda: pushed)
-    seen = -1
-    while seen != len(pushed):  # until nothing moves any more
-        seen = len(pushed)
-        await asyncio.sleep(0.05)
-    assert len(pushed) < 400
+    await net.app(hdlr_json=slow).ready()
     gate.set()
-    await until(lambda: len(pushed) == 400)
+    await until(lambda: len(got) == 400)
+    assert got == list(range(400))
+
+
+async def test_frame_is_offered_to_claims_once() -> None:
+    """A claim made by a handler waits for the next frame: the one in hand has been offered."""
+    claims: list[Any] = []
+    got: list[str] = []
+
+    async def claim(msg: str, ws: Any) -> None:
+        got.append(msg)
+        if not claims:
+            claims.append(each.claims.expect(lambda message: True))
+
+    raw = Script("1", "2")
+    each = reader(raw, Handlers.of([claim, claim], None, None))
+    open_ = each.claims.expect(lambda message: False)
+    await each.run()
+    assert got == ["1", "1"]
+    assert claims[0].result() == 2
+    assert not open_.done()
+
+
+async def test_owner_of_a_handler_that_cannot_take_note(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A store that fails to take note of a connection is logged; the connection and the other stores are served."""
+    seen: list[str] = []
+
+    class Store:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def onmessage(self, msg: Any, ws: Any) -> None:
+            seen.append(f"{self.name} {msg}")
+
+        def _onconnect(self, ws: Any) -> None:
+            seen.append(f"{self.name} connected")
+            if self.name == "bad":
+                raise KeyError("x")
+
+    app = net.app(hdlr_json=[Store("bad").onmessage, Store("good").onmessage])
+    await app.ready()
+    assert seen == ["bad connected", "good connected"]
+    assert "could not take note of it" in caplog.text
+    await net.server.peer.push(1)
+    await until(lambda: seen[2:] == ["bad 1", "good 1"])
+    assert app.state is State.OPEN
 
 
 async def test_handler_cancelled_from_within(net: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -28,6 +28,13 @@ async def opened(net: Bench, **kwargs: Any) -> tuple[WebSocketApp, ClientWebSock
     return app, app.current_ws
 
 
+async def all_arrived(app: WebSocketApp, net: Bench) -> None:
+    """Wait until whatever was sent so far is at the server."""
+    assert app.current_ws is not None
+    await app.current_ws.ping(b"all")
+    await until(lambda: b"all" in net.server.peer.pings)
+
+
 async def test_members(net: Bench) -> None:
     """The members that users know are there and tell of this connection."""
     app, ws = await opened(net, compress=15, protocols=("a",))
@@ -202,6 +209,7 @@ async def test_queued_messages_end_with_the_connection(net: Bench) -> None:
     await net.clock.advance(3_000.0)
     await app.ready()
     await net.clock.advance(3_000.0)
+    await all_arrived(app, net)
     assert [peer.received for peer in net.server.peers] == [[], []]
 
 
@@ -211,7 +219,7 @@ async def test_queued_messages_end_with_the_connection(net: Bench) -> None:
 async def test_request_snapshot_asks_until_it_is_there(net: Bench) -> None:
     """The messages are sent at once, then after 1.92 s and growing waits, until done(); one request per key."""
     state = {"done": False}
-    _, ws = await opened(net)
+    app, ws = await opened(net)
     peer = net.server.peer
     ws.request_snapshot("book", ["text", b"bytes", {"unsub": 1}], lambda: state["done"])
     ws.request_snapshot("book", ["ignored"], lambda: False)
@@ -220,12 +228,12 @@ async def test_request_snapshot_asks_until_it_is_there(net: Bench) -> None:
     assert sorted(map(str, peer.received)) == sorted(map(str, ["text", b"bytes", '{"unsub": 1}', "other"]))
     await net.clock.advance(1.92)
     await until(lambda: len(peer.received) == 7)
-    await net.clock.advance(3.10)
-    assert len(peer.received) == 7
-    await net.clock.advance(0.01)
+    assert net.clock.sleeps == pytest.approx([1.92, 1.92, 1.92 * 1.618])  # of "book", of "other", of "book" again
+    await net.clock.advance(3.11)
     await until(lambda: len(peer.received) == 10)
     state["done"] = True
     await net.clock.advance(60.0)
+    await all_arrived(app, net)
     assert len(peer.received) == 10
     assert "topgun.ws asking for a snapshot" not in {task.get_name() for task in asyncio.all_tasks()}
     ws.request_snapshot("book", ["again"], lambda: True)
@@ -256,6 +264,7 @@ async def test_request_snapshot_ends_with_the_connection(net: Bench) -> None:
     ws.request_snapshot("book", ["two"], lambda: False)
     await net.clock.advance(100.0)
     await app.ready()
+    await all_arrived(app, net)
     assert net.server.peer.received == []
 
 
@@ -268,5 +277,6 @@ async def test_snapshot_predicate_that_fails_is_logged(net: Bench, caplog: pytes
     await until(lambda: "a snapshot is not asked for any more" in caplog.text)
     assert "ZeroDivisionError" in caplog.text
     await net.clock.advance(60.0)
+    await all_arrived(app, net)
     assert net.server.peer.received == ["one"]
     assert app.state is State.OPEN
