@@ -7,15 +7,12 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from tests.support import until
 from topgun.auth import Auth
-from topgun.errors import (
-    LoginError,
-    LoginRefused,
-    LoginTimeout,
-)
+from topgun.errors import LoginError, LoginRefused, LoginTimeout, SigningError
 from topgun.ws import State
 
 from .server import KEY, Bench, Peer, accept, waiting
@@ -234,6 +231,41 @@ async def test_login_that_fails_otherwise_is_tried_again(net: Bench, caplog: pyt
     assert app.login_error is caught.value
     await waiting(app)
     assert "login failed: KeyError: 'field' (test_opening.py:" in caplog.text
+
+
+async def test_login_whose_question_fails_is_tried_again(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A login that cannot ask what it must (a token by HTTP, say) is a lost connection; ready() goes on waiting."""
+    failures = iter([aiohttp.ClientConnectionError("no token"), ConnectionResetError("gone")])
+
+    async def login(link: Link) -> None:
+        for failure in failures:
+            raise failure
+
+    net.host(login=login)
+    app = net.app()
+    ready = asyncio.ensure_future(app.ready())
+    await waiting(app)
+    assert "opening failed: ClientConnectionError: no token" in caplog.text
+    await net.clock.advance(2.5)
+    await until(lambda: "opening failed: ConnectionResetError: gone" in caplog.text)
+    await waiting(app)
+    assert not ready.done()
+    await net.clock.advance(5.0)
+    await ready
+    assert app.login_error is None
+
+
+async def test_login_that_cannot_be_signed_is_told(net: Bench) -> None:
+    """A key that the login cannot sign with is told to ready() in the signer's own words."""
+
+    async def login(link: Link) -> None:
+        raise SigningError("the secret is not an RSA key")
+
+    net.host(login=login)
+    app = net.app()
+    with pytest.raises(SigningError, match="not an RSA key"):
+        await app.ready()
+    await waiting(app)
 
 
 async def test_socket_that_ends_during_login(net: Bench) -> None:

@@ -45,6 +45,7 @@ async def test_members(net: Bench) -> None:
     assert ws.get_extra_info("nothing", 5) == 5
     assert ws.clock is net.clock
     assert ws.requester is net.requester
+    assert ws.subscribed
     assert repr(ws) == f"<ClientWebSocketResponse ws://127.0.0.1:{net.server.port}/ws open>"
     await app.close()
     assert "closed" in repr(ws)
@@ -148,10 +149,12 @@ async def test_d35_limit_keeps_the_order_without_asking_the_venue(net: Bench) ->
     net.credentials["mine"] = KEY
     app = net.app(send_str=["a", "b"])
     await app
-    await net.clock.advance(2.0)
-    await app.ready()
     ws = app.current_ws
     assert ws is not None
+    assert not ws.subscribed
+    await net.clock.advance(2.0)
+    await app.ready()
+    assert ws.subscribed
     start = net.clock.now().ms
     sends = asyncio.gather(ws.send_str("c"), ws.send_json({"d": 1}), ws.send_bytes(b"e"), ws.send_json({"f": 1}))
     await net.clock.advance(1.0)
