@@ -23,6 +23,14 @@ def test_names() -> None:
         assert getattr(topgun, name) is not None
 
 
+def test_names_that_are_loaded_later() -> None:
+    """What is loaded at its first use is listed before it, and a name that does not exist is an AttributeError."""
+    assert set(topgun.__all__) | {"store", "ws", "exchanges"} <= set(dir(topgun))
+    assert topgun.ws.WebSocketApp is topgun.WebSocketApp
+    with pytest.raises(AttributeError, match="no attribute 'GMODataStore'"):
+        getattr(topgun, "GMODataStore")  # noqa: B009  (a type checker would object to the plain form)
+
+
 def test_version() -> None:
     """The version in the code is the version of the package."""
     assert topgun.__version__ == version("topgun")

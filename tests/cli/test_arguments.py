@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,15 @@ def test_the_package_can_be_run() -> None:
     code = f"try:\n {code}\nexcept SystemExit as end: sys.exit(end.code or 'rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"topgun {topgun.__version__}\n")
+
+
+def test_the_package_ends_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run as a program, the package ends with the code of the command."""
+    monkeypatch.setattr(sys, "argv", ["topgun", "demo"])
+    demo_that(monkeypatch, lambda *_, **__: 7)
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("topgun", run_name="__main__")
+    assert stopped.value.code == 7
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["demo", "--seconds", "0"], ["demo", "--seconds", "soon"]])

@@ -162,3 +162,18 @@ async def test_saw_waits_for_what_is_new() -> None:
     assert not waiting.done()
     watcher.tell("fill", "new")
     await asyncio.wait_for(waiting, 1)
+
+
+class Quotes(DataStoreCollection):
+    """Neither a book nor orders."""
+
+    trades = Topic(DataStore, "trades")
+
+
+async def test_tables_that_have_nothing_to_tell() -> None:
+    """A collection without book and orders is looked at all the same, and nobody follows its tables."""
+    quotes = Quotes()
+    async with watching(App(quotes.onmessage)) as watcher:
+        await until(lambda: watcher.tables.trades is quotes.trades)
+        assert list(watcher._follow_tables(quotes)) == []
+        assert watcher.events == []
