@@ -41,6 +41,7 @@ def test_the_package_can_be_run() -> None:
 def test_the_package_ends_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run as a program, the package ends with the code of the command."""
     monkeypatch.setattr(sys, "argv", ["topgun", "demo"])
+    monkeypatch.delitem(sys.modules, "topgun.__main__")
     demo_that(monkeypatch, lambda *_, **__: 7)
     with pytest.raises(SystemExit) as stopped:
         runpy.run_module("topgun", run_name="__main__")
