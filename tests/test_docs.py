@@ -216,7 +216,8 @@ ARCHITECTURE = DOCS / "explanation" / "architecture.md"
 
 def tree(text: str) -> dict[str, str]:
     """Return the files of a tree that is drawn by indentation, each with what is said of it."""
-    found, folders = {}, []
+    found: dict[str, str] = {}
+    folders: list[str] = []
     for line in text.splitlines()[1:]:
         indent, name, words = re.fullmatch(r"((?:  )+)(\S+)\s+(\S.*)", line).groups()  # type: ignore[union-attr]
         folders = folders[: len(indent) // 2 - 1]
