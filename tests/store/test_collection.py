@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.store.models import Socket
+from tests.store.models import Replayed, Socket, pending
 from tests.store.shop import API, Broken, Depth, Orders, Rows, Shop, answer, delta, message, settle, snapshot, states
 from tests.support import FakeRequester, FakeResponse, respond, until
 from topgun.errors import InitializeError
@@ -141,6 +141,42 @@ def test_routing(caplog: pytest.LogCaptureFixture) -> None:
     assert heard[0][1] is both
     assert list(store.trade) == [{"id": 1}]
     assert not caplog.records
+
+
+def test_a_table_may_feed_its_collection() -> None:
+    """A table that hands a message on while it takes one neither loses nor repeats anything."""
+
+    class Echo(Rows):
+        store: Any = None
+
+        def _onmessage(self, msg: Any, ws: Any = None) -> None:
+            super()._onmessage(msg, ws)
+            if msg["more"]:
+                self.store.onmessage({**msg, "more": msg["more"] - 1}, ws)
+                super()._onmessage(msg, ws)
+
+    class Loop(Shop):
+        trade = Topic(Echo, "publicTrade")
+
+        def _init(self) -> None:
+            self.trade.store = self
+
+    store, ws = Loop(), Socket()
+    stream, replayed = store.trade.watch(), Replayed(store.trade)
+    store.onmessage({**message("publicTrade"), "more": 2}, ws)
+    replayed.apply(pending(stream))
+    assert list(store.trade) == list(replayed) == [{"id": 1}] * 5
+    assert ws.listeners == 1
+
+
+def test_d36_nobody_is_asked_whether_it_is_a_coroutine_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """D36: collections do without `asyncio.iscoroutinefunction`, which is deprecated."""
+    asked: list[Any] = []
+    monkeypatch.setattr(asyncio, "iscoroutinefunction", asked.append)
+    store = Shop()
+    store.onmessage(message("order"), Socket())
+    assert list(store.orders) == [{"id": 1}]
+    assert not asked
 
 
 @pytest.mark.parametrize("error", [KeyError("price"), ValueError("no number"), ZeroDivisionError(), RuntimeError("?")])

@@ -231,6 +231,19 @@ async def test_a_feed_that_is_handed_over() -> None:
         assert store.orders.state() == "live"
 
 
+async def test_late_messages_of_a_lost_socket() -> None:
+    """A message of a socket that is over is taken, but makes nothing live, nor what a response filled stale."""
+    store, old, new = Shop(), Socket(), Socket()
+    store.onmessage(message("publicTrade"), old)
+    old.lose()
+    store._onconnect(new)
+    await store.initialize(answer("/orders"))
+    store.onmessage(message("publicTrade"), old)
+    assert len(store.trade) == 2
+    assert (store.trade.state(), store.orders.state()) == ("stale", "live")
+    assert set(store._sockets) == {new}
+
+
 async def test_what_was_initialized_while_nobody_listened() -> None:
     """A new connection marks again what it cannot vouch for: rows that were fetched while no socket heard changes."""
     store, public, private = Shop(), Socket(), Socket()
