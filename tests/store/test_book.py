@@ -95,6 +95,11 @@ def test_reading_one_level_or_one_book_makes_no_other_rows() -> None:
     assert [found["price"] for found in book.find(BTC)] == [*range(101, 201), *range(1, 100), 300]
     assert not any(side.rows for side in book._books["ETH",])
     assert [found["price"] for found in book.find({**BTC, "size": 7})] == [150]
+    book._delete([row("bid", price, 0) for price in (99, 100)])
+    assert book._pop(row("ask", 150, 0)) is level
+    book._remove([("BTC", "ask", 102), ("BTC", "ask", 9999), ("XRP", "bid", 1)])
+    assert (len(book), len(asks.rows), len(bids.rows)) == (397, len(asks.sizes), len(bids.sizes))
+    assert not any(side.rows for side in book._books["ETH",])
     assert book.find()[0] is best.ask
     book._check()
 

@@ -106,8 +106,7 @@ class BookStore(DataStore):
         book = self._asked(group)
         if book is not None:
             return Best(book.asks.best(), book.bids.best())
-        sides = self.sorted(group, 1)
-        return Best(*(next(iter(sides[side]), None) for side in (self._ASK, self._BID)))
+        return Best(*(next(iter(rows), None) for rows in self.sorted(group, 1).values()))
 
     def state(self, group: Mapping[str, Any] | None = None) -> str:
         """Return ``"live"``, ``"syncing"`` or ``"stale"``; of several books the worst. See `status` for the reason.
@@ -230,9 +229,8 @@ class BookStore(DataStore):
                 state, reason = "stale", "connection lost"
         if state == "live" and self._states.get(group) == "live":
             return
-        named = dict(zip(self._GROUP, group, strict=True))
+        self.status._update([{**dict(zip(self._GROUP, group, strict=True)), "state": state, "reason": reason}])
         self._states[group] = state
-        self.status._update([{**named, "state": state, "reason": reason}])
         self._waiters.release()
 
     def _resync(
@@ -343,7 +341,9 @@ class BookStore(DataStore):
         """Return the row whose key fields equal those of `item`; ``None`` if there is none."""
         if not item.keys() >= self._keyset:
             return None
-        key = tuple([item[field] for field in self._keys])
+        return self._at(tuple([item[field] for field in self._keys]))
+
+    def _at(self, key: Any) -> Item | None:
         side = self._side(key)
         if side is None:
             return self._strays.get(key, (0, None))[1]
@@ -354,7 +354,8 @@ class BookStore(DataStore):
         book = self._asked(named)
         if book is None or self._strays or query.keys() >= self._keyset:
             return super()._candidates(query)
-        levels = [(number, side, price) for side in book for number, price in side.born.values()]
+        sides = [side for side in book if query.get(self._SIDE, side.key[-1]) == side.key[-1]]
+        levels = [(number, side, price) for side in sides for number, price in side.born.values()]
         levels.sort(key=itemgetter(0))
         return (((*side.key, price), side.row(price)) for _, side, price in levels)
 
@@ -372,7 +373,8 @@ class BookStore(DataStore):
             del self._strays[key]
         else:
             side.remove(key[-1])
-        super()._leaves(key)
+        if self._table is not None:
+            super()._leaves(key)
 
     def _side(self, key: Any, *, make: bool = False) -> Ladder | None:
         """Return the side that the row of `key` belongs to; ``None`` for one of a foreign side, or of no book."""

@@ -242,7 +242,8 @@ class DataStore:
             self._file(key, row)
 
     def _leaves(self, key: Any) -> None:
-        """Know that the row of `key` is about to go."""
+        """Let the row of `key` go."""
+        del self._data[key]
         for index in self._indexes.values():
             index.remove(key)
 
@@ -321,9 +322,8 @@ class DataStore:
     def _sweep(self, changes: list[StoreChange] | None) -> None:
         if self._MAXLEN is None or (excess := len(self._data) - self._MAXLEN) <= 0:
             return
-        for key in list(islice(self._data, excess)):
+        for key, row in list(islice(self._data.items(), excess)):
             self._leaves(key)
-            row = self._data.pop(key)
             if changes is not None:
                 changes.append(StoreChange(self, "delete", None, row))
         # A dict that loses its first keys again and again walks over the holes they leave.
@@ -353,11 +353,13 @@ class DataStore:
             yield from ((sources[id(row)], row) for row in gone)
             return
         for key, source in pairs:
-            row = self._data.get(key)
+            row = self._at(key)
             if row is not None:
                 self._leaves(key)
-                del self._data[key]
                 yield source, row
+
+    def _at(self, key: Any) -> Item | None:
+        return self._data.get(key)
 
     def _matches(self, query: Mapping[str, Any]) -> list[tuple[Any, Item]]:
         """Return id and row of each match."""
@@ -383,11 +385,7 @@ class DataStore:
         return self._data.items()
 
     def _index(self, field: str) -> FieldIndex:
-        """Return the index on `field`; it is made when it is asked for the first time.
-
-        Raises:
-            TypeError: A row has a value there that cannot be hashed.
-        """
+        """Return the index on `field`, made when first asked for; TypeError if a value there cannot be hashed."""
         if field not in self._indexes:
             self._indexes[field] = FieldIndex(field, self._data.items())
         return self._indexes[field]
