@@ -1,4 +1,4 @@
-"""`Waiters`: waiting with an outcome."""
+"""`Waiters`: waiting with an outcome; work that is finished come what may."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from topgun.waiters import Waiters
+from topgun.waiters import Waiters, finished
 
 
 async def test_release_and_error() -> None:
@@ -26,3 +26,37 @@ async def test_release_and_error() -> None:
     with pytest.raises(KeyError):
         await later
     assert tasks[0].cancelled()
+
+
+async def test_finished_is_not_cut_short() -> None:
+    """Work that must be finished is, however often its caller is cancelled; the cancellation comes after it."""
+    go = asyncio.Event()
+    log: list[str] = []
+
+    async def work() -> None:
+        await go.wait()
+        log.append("done")
+
+    task = asyncio.create_task(finished(work(), "cleaning up"))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+    assert "cleaning up" in {each.get_name() for each in asyncio.all_tasks()}
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert log == ["done"]
+
+
+async def test_finished_passes_the_error() -> None:
+    """Work that fails raises its own error, and work that succeeds raises nothing."""
+
+    async def work(error: Exception | None) -> None:
+        if error is not None:
+            raise error
+
+    await finished(work(None), "good")
+    with pytest.raises(LookupError, match="mine"):
+        await finished(work(LookupError("mine")), "bad")

@@ -236,6 +236,8 @@ def discreet(error: aiohttp.ClientError) -> aiohttp.ClientError:
         error.request_info = aiohttp.RequestInfo(_bare(info.url), info.method, nothing, _bare(info.real_url))
         error.history = ()
         error.args = (error.request_info, error.history)
+        if error.headers is not None:  # a server that redirects may quote the whole query
+            error.headers = CIMultiDict((name, text) for name, text in error.headers.items() if name != "Location")
     elif isinstance(error, aiohttp.InvalidURL):
         return type(error)(_shown(error.url), error.description)
     elif isinstance(error, aiohttp.NonHttpUrlClientError | aiohttp.ConnectionTimeoutError):

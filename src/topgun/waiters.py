@@ -1,10 +1,14 @@
-"""`Waiters`: tasks that wait for the next time something happens, and may be told that it never will."""
+"""`Waiters`: tasks that wait for the next time something happens, and may be told that it never will. `finished`."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Waiters"]
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+__all__ = ["Waiters", "finished"]
 
 
 class Waiters:
@@ -30,3 +34,21 @@ class Waiters:
                     waiter.set_result(None)
                 else:
                     waiter.set_exception(error)
+
+
+async def finished(work: Coroutine[Any, Any, None], name: str) -> None:
+    """Do `work` to its end, as a task called `name`; who is cancelled meanwhile learns of it after that.
+
+    Raises:
+        asyncio.CancelledError: The caller was cancelled; `work` is done all the same.
+    """
+    task = asyncio.create_task(work, name=name)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

@@ -23,13 +23,35 @@ async def test_oldest_matching_claim_takes_the_frame() -> None:
     assert not claims.open
 
 
+async def test_d31_frame_is_not_in_the_repr_of_who_waits_for_it() -> None:
+    """D31: what a claim got is in no repr: a venue may quote the login in its answer."""
+    claims = Claims("here")
+    shown: list[str] = []
+
+    async def login() -> None:
+        claim = claims.expect(lambda msg: True)
+        shown.append(repr(claim))
+        await claim
+        shown.append(repr(claim))
+
+    task = asyncio.ensure_future(login())
+    await asyncio.sleep(0)
+    assert claims.take({"quoted": "s3cr3t"})
+    shown.append(repr(task))  # it has its frame, but has not gone on
+    await task
+    shown.append(repr(task))
+    assert "s3cr3t" not in " ".join(shown)
+    assert len(shown) == 4
+
+
 async def test_cancelled_claim_takes_nothing() -> None:
     """A claim that was cancelled lets the frame pass."""
     claims = Claims("here")
-    claim = claims.expect(lambda msg: True)
-    claim.cancel()
-    assert not claims.take(1)
+    task = asyncio.ensure_future(claims.expect(lambda msg: True))
     await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert not claims.take(1)
     assert not claims.open
 
 
@@ -48,7 +70,7 @@ async def test_end_fails_open_and_later_claims() -> None:
     claims = Claims("here")
     taken, cancelled, open_ = (claims.expect(lambda msg: True) for _ in range(3))
     assert claims.take(1)
-    cancelled.cancel()
+    cancelled.over.cancel()
     claims.end()
     later = claims.expect(lambda msg: True)
     for claim in (open_, later):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import until
 from topgun.client import Client
+from topgun.errors import ClientClosed
 from topgun.exchange import Exchange, Host
 from topgun.ws import State, WebSocketApp
 
@@ -118,6 +119,39 @@ async def test_closing_twice_at_once(net: Bench) -> None:
     go.set()
     await asyncio.gather(*closing)
     assert log == ["cleaning up", "clean", "told"]
+    await until(lambda: net.server.peer.closed_with == 1000)
+
+
+async def test_closing_while_a_connection_ends(net: Bench) -> None:
+    """close() while a lost connection is being cleaned up lets that come to its end: stores are told, nothing leaks."""
+    go = asyncio.Event()
+    log: list[str] = []
+
+    async def heartbeat(link: Link) -> None:
+        try:
+            await hang()
+        finally:
+            log.append("cleaning up")
+            await go.wait()
+
+    net.host(heartbeat=heartbeat)
+    app = net.app()
+    await app.ready()
+    assert app._connection is not None
+    assert app.current_ws is not None
+    app.current_ws.on_close(lambda ws: log.append("told"))
+    app._connection.drop("a reason")
+    beat = asyncio.ensure_future(app.heartbeat())  # waits for the end of this connection
+    await until(lambda: log)
+    closing = asyncio.ensure_future(app.close())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    go.set()
+    await closing
+    assert log == ["cleaning up", "told"]
+    with pytest.raises(ClientClosed):
+        await beat
     await until(lambda: net.server.peer.closed_with == 1000)
 
 

@@ -117,7 +117,7 @@ async def test_no_warning_without_a_json_handler(net: Bench, caplog: pytest.LogC
     await net.server.peer.push("no json", "4", "5", "6")
     await until(lambda: texts[-1:] == ["6"])
     assert texts == ["no json", "4", "6"]
-    assert claims[0].result() == 5
+    assert await claims[0] == 5
     assert warnings(caplog) == []
 
 
@@ -247,8 +247,8 @@ async def test_frame_is_offered_to_claims_once() -> None:
     open_ = each.claims.expect(lambda message: False)
     await each.run()
     assert got == ["1", "1"]
-    assert claims[0].result() == 2
-    assert not open_.done()
+    assert await claims[0] == 2
+    assert not open_.over.done()
 
 
 async def test_owner_of_a_handler_that_cannot_take_note(net: Bench, caplog: pytest.LogCaptureFixture) -> None:

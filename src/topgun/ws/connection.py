@@ -6,13 +6,13 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from ..clock import within
 from ..errors import SigningError
+from ..waiters import finished
 from .reader import Reader
 from .response import ClientWebSocketResponse
 from .texts import describe, line_of, masked, place, secrets_of
@@ -119,7 +119,7 @@ class Connection:
         """Send a protocol pong."""
         await self.raw.pong(message)
 
-    def expect(self, match: Callable[[Any], bool], /) -> asyncio.Future[Any]:
+    def expect(self, match: Callable[[Any], bool], /) -> Awaitable[Any]:
         """Claim the next decoded frame that `match` accepts; it will not reach the handlers.
 
         The result raises ConnectionError when the socket ends first.
@@ -148,7 +148,7 @@ class Connection:
         try:
             return str(self.masked(await self._over))
         finally:
-            await self._end()
+            await finished(self._end(), "topgun.ws ending")
 
     def spawn(self, work: Coroutine[Any, Any, None], what: str, *, vital: bool = False) -> asyncio.Task[None]:
         """Run `work` as a task that ends with the connection; an error in it is logged and drops the connection.
@@ -158,9 +158,10 @@ class Connection:
             what: Its name in the log.
             vital: The connection is also dropped when somebody cancels the task: it is of no use without it.
         """
-        task = asyncio.create_task(work, name=f"topgun.ws {what}")
+        task = asyncio.create_task(self._supervise(work, what), name=f"topgun.ws {what}")
         self._tasks.add(task)
-        task.add_done_callback(partial(self._done, what, vital))
+        task.add_done_callback(lambda _: self._done(task, what, vital))
+        task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
         return task
 
     def spare(self, task: asyncio.Task[Any] | None) -> bool:
@@ -230,15 +231,18 @@ class Connection:
             return False
         return True
 
-    def _done(self, what: str, vital: bool, task: asyncio.Task[None]) -> None:
+    async def _supervise(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do `work`; its error goes no further, not even into the repr of the task: it may quote a secret."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is told without its secrets)
+            if not self._over.done():
+                logger.error("%s: %s failed: %s", self.place, what, self.tell(error))  # noqa: TRY400  (see `tell`)
+                self.drop(f"{what} failed")
+
+    def _done(self, task: asyncio.Task[None], what: str, vital: bool) -> None:
         self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if self._over.done():
-            return
-        if error is not None:
-            logger.error("%s: %s failed: %s", self.place, what, self.tell(error))
-            self.drop(f"{what} failed")
-        elif vital and task.cancelled():
+        if vital and task.cancelled():
             self.drop(f"{what} was cancelled")
 
     async def _end(self) -> None:

@@ -87,19 +87,24 @@ class Opening:
 
     async def _log_in(self, connection: Connection, login: Login) -> None:
         """Log in; a refusal is kept and told, everything else that goes wrong is raised."""
-        failure: LoginError
         try:
-            await within(self._clock, self._login_timeout, login(connection))
-        except LoginRefused as error:
-            self.login_error = LoginRefused(connection.masked(error.reply))
-            logger.error("%s: %s", connection.place, self.login_error)  # noqa: TRY400  (unmasked in the traceback)
-            return
+            failure = await within(self._clock, self._login_timeout, self._outcome(connection, login))
         except TimeoutError:
             failure = LoginTimeout(self._login_timeout)
-        except (SigningError, ConnectionError, aiohttp.ClientError):
-            raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, it may quote a secret)
-            failure = LoginError(f"login failed: {connection.tell(error)}")
-        else:
-            return
-        raise failure  # out here, so that not even __context__ leads to the login's own error
+        if isinstance(failure, LoginRefused):
+            self.login_error = failure
+            logger.error("%s: %s", connection.place, failure)
+        elif failure is not None:
+            raise failure
+
+    async def _outcome(self, connection: Connection, login: Login) -> Exception | None:
+        """Log in, and return what went wrong. Nothing is raised, and nothing returned, that may quote a secret."""
+        try:
+            await login(connection)
+        except LoginRefused as error:
+            return LoginRefused(connection.masked(error.reply))
+        except (SigningError, ConnectionError, aiohttp.ClientError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            return LoginError(f"login failed: {connection.tell(error)}")
+        return None
