@@ -168,6 +168,41 @@ def test_every_page_is_in_the_contents() -> None:
     assert {name_of(page).removesuffix(".md") for page in PAGES} - {"index"} == listed
 
 
+# --- the pages of the exchanges ---
+
+
+def hosts_in(text: str) -> set[str]:
+    """Return the hosts of the URLs in a text; ``a.{b,c}`` stands for two."""
+    found = set()
+    for before, several, after in re.findall(r"(?:https|wss)://([\w.-]*)(?:\{([\w,]+)\})?([\w.-]*)", text):
+        found |= {f"{before}{each}{after}" for each in several.split(",")}
+    return found
+
+
+@pytest.mark.parametrize("suffix", [".md", ".ja.md"])
+@pytest.mark.parametrize("exchange", topgun.EXCHANGES, ids=lambda exchange: exchange.name)
+def test_the_page_of_an_exchange_agrees_with_its_record(exchange: topgun.Exchange, suffix: str) -> None:
+    """It names every host and every name in ``apis``, and each table with its keys and the requests that fill it."""
+    page = DOCS / "exchanges" / f"{exchange.name}{suffix}"
+    text = page.read_text(encoding="utf-8")
+    hosts = section(page, titles(page)[0])
+    assert hosts_in("".join(re.findall(r"^\|.*", hosts, re.MULTILINE))) == set(exchange.hosts)
+    [(_, code)] = FENCE.findall(hosts)
+    assert re.findall(r'"(\w+)": \[', code) == list(exchange.apis or (exchange.name,))
+    rows = {row[1]: row[0] for row in re.findall(r"^(\| `(\w+)` .*)$", text, re.MULTILINE)}
+    collection = exchange.stores[0]
+    topics = {name: topic for name, topic in vars(collection).items() if isinstance(topic, topgun.Topic)}
+    assert [name for name in topics if f"`{name}`" not in text] == []
+    for name, topic in topics.items():
+        if name not in rows:  # one that the exchange has ended
+            continue
+        told = set(re.findall(r"`([^`]+)`", rows.pop(name)))
+        paths = {path for path, table in collection._RESPONSES.items() if table == topic.name}
+        assert told >= {*topic.table._KEYS, *paths}, name
+        assert {each for each in told if each.startswith("/v")} == paths, name
+    assert rows == {}
+
+
 # --- the reference ---
 
 PUBLIC = ("topgun", *(f"topgun.{name}" for name in "errors exchange store typedefs testing testing.plugin".split()))
