@@ -28,6 +28,7 @@ from .wire import (
     moved,
     names,
     sign_header,
+    stamp,
     venue,
 )
 
@@ -47,11 +48,6 @@ REDIRECTS = pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def hop(status: int, location: str) -> Callable[[Arrived], Any]:
     """Return an answer that redirects ``/a`` to `location`."""
     return lambda arrived: moved(status, location) if arrived.target.startswith("/a") else {"at": arrived.target}
-
-
-def stamp(arrived: Arrived) -> int:
-    """Return the time that a signature was made at, in ms."""
-    return int(arrived.headers.get("X-TIME") or dict(arrived.pairs)["timestamp"])
 
 
 @HOSTS

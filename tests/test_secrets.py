@@ -151,7 +151,9 @@ async def test_http(watch: Watch, debug: bool) -> None:
             watch.show(await bot.post(wire.url("/a", host), data={"a": 1}))
             watch.show(await bot.get(wire.url("/a", host)))
             for status in (400, 401, 403, 429, 500):
-                wire.answer = lambda _, status=status: web.Response(status=status)
+                wire.answer = lambda arrived, status=status: web.Response(
+                    status=status, headers={"Location": arrived.target}
+                )
                 await attempt(watch, bot.post(url, data={"a": 1}))
                 await attempt(watch, bot.fetch("POST", url, data={"a": 1}))
                 await attempt(watch, bot.request_json("GET", url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,14 @@ from .wire import (
     PASSPHRASE,
     SECRET,
     Arrived,
+    Names,
     Wire,
     client,
     moved,
     names,
     sign_header,
     sign_query,
+    stamp,
     venue,
 )
 
@@ -392,8 +395,7 @@ async def test_retry_is_signed_afresh(host: str, per_request: bool) -> None:
         assert response.status == 200
         assert [arrived.signed for arrived in wire.arrived] == [True] * 3
         assert len({arrived.body for arrived in wire.arrived}) == 1
-        times = [arrived.headers.get("X-TIME") or dict(arrived.pairs)["timestamp"] for arrived in wire.arrived]
-        assert times == ["1000000", "1001000", "1002000"]
+        assert [stamp(arrived) for arrived in wire.arrived] == [1_000_000, 1_001_000, 1_002_000]
 
 
 @HOSTS
@@ -483,6 +485,44 @@ async def test_task_left_behind_by_a_middleware_signs_nothing() -> None:
         assert not wire.last.signed
 
 
+class Unreachable(Names):
+    """Finds a host at the second try only."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
+        self.asked += 1
+        if self.asked == 1:
+            raise OSError("not found")
+        return await super().resolve(host, port, family)
+
+
+@HOSTS
+async def test_retry_after_nothing_was_sent(host: str) -> None:
+    """A try that never reached the venue leaves no signature on the request for the next try."""
+    there = {"127.0.0.1": "header.localhost", "localhost": "query.localhost"}[host]
+    exchange = venue(header="header.localhost", query="query.localhost")
+    resolver = Unreachable()
+    clock = FakeClock(start=1_000.0)
+
+    async def again(req: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            return await handler(req)
+        except aiohttp.ClientConnectorError:
+            assert "signature" not in str(req.url)
+            assert not req.headers.keys() & {"X-SIGN", "X-KEY"}
+            await clock.advance(1.0)
+            return await handler(req)
+
+    connector = aiohttp.TCPConnector(resolver=resolver)
+    async with Wire() as wire, client(exchange=exchange, connector=connector, clock=clock, middlewares=[again]) as bot:
+        await bot.post(wire.url("/a?x=1", there), data={"a": 1})
+        assert wire.last.signed
+        assert stamp(wire.last) == 1_001_000
+    assert resolver.asked == 2
+
+
 async def _flaky(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heads: list[bytes]) -> None:
     """Answer the first request of the first connection, then drop that connection at the second."""
     first = not heads
@@ -521,8 +561,7 @@ async def test_retry_of_aiohttp_is_signed_afresh(host: str) -> None:
     assert dropped.signed
     assert again.signed
     assert dropped.body == again.body != b""
-    times = [arrived.headers.get("X-TIME") or dict(arrived.pairs)["timestamp"] for arrived in (dropped, again)]
-    assert times == ["1000000", "1000001"]
+    assert [stamp(dropped), stamp(again)] == [1_000_000, 1_000_001]
 
 
 def arrived_from(raw: bytes) -> Arrived:

@@ -66,6 +66,11 @@ class Arrived:
         return False
 
 
+def stamp(arrived: Arrived) -> int:
+    """Return the time that a signature was made at, in ms."""
+    return int(arrived.headers.get("X-TIME") or dict(arrived.pairs)["timestamp"])
+
+
 def sign_header(draft: Draft, key: Credential, now: Instant) -> None:
     """Sign by headers, with a JSON body."""
     text = f"{now.ms}{draft.method}{draft.url.raw_path_qs}".encode() + draft.json()

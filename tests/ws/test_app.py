@@ -162,6 +162,28 @@ async def test_unsubscribe_with_forget(net: Bench) -> None:
     assert net.server.peer.received == ["hello", '{"op": "sub", "args": ["a"]}']
 
 
+async def test_unsubscribe_while_the_messages_are_sent(net: Bench) -> None:
+    """What is unsubscribed from while the subscriptions are still being sent is cancelled after them, not lost."""
+    gate = asyncio.Event()
+
+    async def limit(link: Link, send: Any) -> None:
+        await send()
+        await gate.wait()
+
+    net.host(
+        limit=limit, forget=lambda subscription, msg: None if subscription["topic"] == msg["topic"] else subscription
+    )
+    app = net.app(send_json=[{"op": "sub", "topic": "a"}, {"op": "sub", "topic": "b"}])
+    peer = await net.peers(1)
+    await until(lambda: peer.received)
+    cancelling = asyncio.ensure_future(app.unsubscribe({"op": "unsub", "topic": "b"}))
+    await asyncio.sleep(0)
+    gate.set()
+    await cancelling
+    await until(lambda: len(peer.received) == 3)
+    assert [(msg["op"], msg["topic"]) for msg in peer.decoded] == [("sub", "a"), ("sub", "b"), ("unsub", "b")]
+
+
 async def test_unsubscribe_without_forget_is_replayed(net: Bench) -> None:
     """Without a forget the unsubscribe message itself is sent again after the subscriptions."""
     app = net.app()
