@@ -586,6 +586,7 @@ async def test_ws_connect_hands_everything_over() -> None:
             await app.ready()
             await asyncio.wait_for(full.wait(), 5)
             assert got == ['{"a": 1}', {"a": 1}, b"[1]", [1]]
+        await until(lambda: sent)  # the server has read to the end of the socket
         assert sent == ["s", b"b", '{"j": 1}']
     finally:
         await runner.cleanup()

@@ -20,6 +20,7 @@ from topgun.errors import RedirectRefused, SigningError
 from topgun.exchange import Host
 from topgun.testing.clock import FakeClock
 
+from .support import until
 from .wire import (
     HOSTS,
     KEY,
@@ -544,11 +545,14 @@ async def test_retry_of_aiohttp_is_signed_afresh(host: str) -> None:
     exchange = venue()
     exchange = replace(exchange, hosts={name: replace(h, step_ns=1_000_000) for name, h in exchange.hosts.items()})
 
+    ended: list[bool] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _flaky(reader, writer, heads)
         except asyncio.IncompleteReadError:
             writer.close()
+        ended.append(await writer.wait_closed() is None)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server, client(exchange=exchange, clock=clock) as bot:
@@ -557,6 +561,7 @@ async def test_retry_of_aiohttp_is_signed_afresh(host: str) -> None:
             await response.read()
         async with bot.delete(url, data={"id": 7}) as response:
             assert response.status == 200
+    await until(lambda: len(ended) == 2)
     _, dropped, again = (arrived_from(head) for head in heads)
     assert dropped.signed
     assert again.signed

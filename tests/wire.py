@@ -127,6 +127,7 @@ class Wire:
     arrived: list[Arrived] = field(default_factory=list)
     port: int = 0
     ssl: Any = None
+    _transports: set[asyncio.Transport] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.1)
@@ -138,6 +139,10 @@ class Wire:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+        for transport in self._transports:
+            transport.abort()  # TLS would wait for the other side's goodbye
+        for _turn in range(10):  # in which the loop closes what was aborted
+            await asyncio.sleep(0)
 
     def url(self, path: str = "/", host: str = "127.0.0.1", scheme: str = "http") -> str:
         return f"{scheme}://{host}:{self.port}{path}"
@@ -150,6 +155,8 @@ class Wire:
         # raw_path is the target as it stood on the request line
         arrived = Arrived(request.method, request.raw_path, request.headers.copy(), await request.read())
         self.arrived.append(arrived)
+        if request.transport is not None:
+            self._transports.add(request.transport)
         answer = self.answer(arrived)
         if asyncio.iscoroutine(answer):
             answer = await answer

@@ -228,6 +228,41 @@ async def test_heartbeat_that_ends_is_no_loss(net: Bench) -> None:
     assert app.state is State.OPEN
 
 
+async def test_error_of_a_task_that_is_being_ended(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong in a task because the connection ends is not told: the end has a reason already."""
+
+    async def heartbeat(link: Link) -> None:
+        try:
+            await hang()
+        finally:
+            raise RuntimeError("too late")
+
+    net.host(heartbeat=heartbeat)
+    app = net.app()
+    await app.ready()
+    net.server.peer.abort()
+    await lost(app)
+    assert "lost without a close frame" in caplog.text
+    assert "heartbeat" not in caplog.text
+
+
+async def test_heartbeat_runs_without_login(net: Bench) -> None:
+    """The heartbeat of the host runs with auth=None, too; the login does not."""
+    log: list[str] = []
+
+    async def heartbeat(link: Link) -> None:
+        log.append(f"beat with {link.credential}")
+
+    async def login(link: Link) -> None:
+        log.append("login")
+
+    net.host(api="mine", heartbeat=heartbeat, login=login)
+    net.credentials["mine"] = KEY
+    await net.app(auth=None).ready()
+    await until(lambda: log)
+    assert log == ["beat with None"]
+
+
 # --- the link ---
 
 

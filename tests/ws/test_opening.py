@@ -256,15 +256,16 @@ async def test_login_whose_question_fails_is_tried_again(net: Bench, caplog: pyt
 
 
 async def test_login_that_cannot_be_signed_is_told(net: Bench) -> None:
-    """A key that the login cannot sign with is told to ready() in the signer's own words."""
+    """A key that the login cannot sign with is a failed login, told in the signer's own words."""
 
     async def login(link: Link) -> None:
         raise SigningError("the secret is not an RSA key")
 
     net.host(login=login)
     app = net.app()
-    with pytest.raises(SigningError, match="not an RSA key"):
+    with pytest.raises(LoginError, match="login failed: SigningError: the secret is not an RSA key"):
         await app.ready()
+    assert isinstance(app.login_error, LoginError)
     await waiting(app)
 
 

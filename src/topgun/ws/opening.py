@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from ..clock import within
-from ..errors import LoginError, LoginRefused, LoginTimeout, SigningError
+from ..errors import LoginError, LoginRefused, LoginTimeout
 from ..waiters import Waiters
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Opening:
             await login(connection)
         except LoginRefused as error:
             return LoginRefused(connection.masked(error.reply))
-        except (SigningError, ConnectionError, aiohttp.ClientError) as error:
+        except (ConnectionError, aiohttp.ClientError) as error:
             return error
         except Exception as error:  # noqa: BLE001  (whatever it is)
             return LoginError(f"login failed: {connection.tell(error)}")
