@@ -17,7 +17,9 @@ import pytest
 
 import topgun
 from tests.test_architecture import ALLOWED
+from topgun.exchanges import REGISTRY
 from topgun.testing import FakeExchange
+from topgun.testing.venues import DEFAULT, VENUES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LIMIT = 20.0  # s a program of a page may take
-APIS = {"bitflyer": ["YOUR_API_KEY", "YOUR_API_SECRET"], "bybit": ["YOUR_API_KEY", "YOUR_API_SECRET"]}  # as in pages
+APIS = {name: [f"YOUR_API_{part.upper()}" for part in parts] for name, parts in REGISTRY.shapes.items()}  # as in pages
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.py)\n")  # the first line of a program that is to be saved under that name
@@ -96,7 +98,7 @@ async def test_programs_run(
     saved = save(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    exchange = "bybit" if "bybit" in code.lower() else "bitflyer"
+    exchange = max(VENUES, key=lambda name: (code.lower().count(name), name == DEFAULT))
     try:
         async with FakeExchange(exchange, pace=0.05, apis=APIS):
             await run(code, name_of(page))

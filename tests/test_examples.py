@@ -12,6 +12,7 @@ import pytest
 
 from topgun.cli import bots
 from topgun.testing import FakeExchange
+from topgun.testing.venues import VENUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from topgun.testing import SeenRequest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
-SENDING = ("/sendchildorder", "/order/create")
+SENDING = (
+    "/order/create",
+    "/sendchildorder",
+)  # fmt: skip
 GRACE = 15.0  # s a bot may take beyond its time
 
 
@@ -52,7 +56,7 @@ def exchange_of(path: Path) -> str:
 
 def test_there_are_examples() -> None:
     """One market maker for each exchange that the demo can play, at least."""
-    assert {exchange_of(path) for path in EXAMPLES if makes_markets(path)} == {"bitflyer", "bybit"}
+    assert {exchange_of(path) for path in EXAMPLES if makes_markets(path)} == set(VENUES)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -35,6 +35,7 @@ from .wire import (
     sign_header,
     sign_query,
     stamp,
+    unused_port,
     venue,
 )
 
@@ -587,6 +588,32 @@ async def test_nonces_rise() -> None:
         await asyncio.gather(*(bot.get(wire.url(f"/{n}", "localhost")) for n in range(20)))
         stamps = {int(dict(arrived.pairs)["timestamp"]) for arrived in wire.arrived}
         assert stamps == set(range(1_000_000, 1_000_020))
+
+
+@pytest.mark.parametrize("data", [None, {"a": 1}])
+async def test_requests_leave_in_the_order_of_their_nonces(data: Any) -> None:
+    """However many tasks ask at once, the server sees the nonces of a key rise, with a body and without."""
+    exchange = venue(query="x.example", localhost=Host(api="query", sign=sign_query, step_ns=1_000_000))
+    async with Wire() as wire, client(clock=FakeClock(start=1_000.0), exchange=exchange) as bot:
+        await asyncio.gather(*(bot.post(wire.url(f"/{n}", "localhost"), data=data) for n in range(200)))
+        stamps = [int(dict(arrived.pairs)["timestamp"]) for arrived in wire.arrived]
+        assert stamps == list(range(1_000_000, 1_000_200))
+
+
+async def test_a_request_that_never_leaves_gives_its_turn() -> None:
+    """A request that fails before it is sent, or is cancelled, does not hold up the others of its key."""
+    exchange = venue(query="x.example", localhost=Host(api="query", sign=sign_query, step_ns=1_000_000))
+    async with Wire() as wire, client(exchange=exchange) as bot:
+        nowhere = [bot.get(f"http://localhost:{unused_port()}/") for _ in range(3)]
+        cancelled = asyncio.ensure_future(bot.get(wire.url("/", "localhost")))
+        cancelled_soon = asyncio.ensure_future(bot.get(wire.url("/", "localhost")))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        cancelled_soon.cancel()
+        failed = await asyncio.gather(*nowhere, return_exceptions=True)
+        assert all(isinstance(error, aiohttp.ClientConnectorError) for error in failed)
+        async with bot.get(wire.url("/", "localhost")) as response:
+            assert response.status == 200
 
 
 async def test_two_clients_share_the_nonces_of_the_process() -> None:

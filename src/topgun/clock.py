@@ -13,11 +13,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["Clock", "Instant", "RisingInstants", "SystemClock", "within"]
+__all__ = ["Clock", "Instant", "RisingInstants", "SystemClock", "Turn", "within"]
 
 T = TypeVar("T")
 
@@ -93,6 +94,30 @@ class SystemClock:
         return random.uniform(0.0, high)  # noqa: S311  (jitter, not cryptography)
 
 
+class Turn:
+    """The right to be the next who sends with a key: what has the lower nonce must leave first.
+
+    Args:
+        lock: What those who share the key wait for; ``None`` = there is nothing to wait for.
+    """
+
+    def __init__(self, lock: asyncio.Lock | None) -> None:
+        self._lock = lock
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait until it is one's turn. Call this before the instant is read."""
+        if self._lock is not None:
+            await self._lock.acquire()
+            self._taken = True
+
+    def give(self) -> None:
+        """Let the next one go, if it was one's turn."""
+        if self._lock is not None and self._taken:
+            self._taken = False
+            self._lock.release()
+
+
 class RisingInstants:
     """Instants that strictly rise for each key, for venues that take the timestamp as a nonce.
 
@@ -102,6 +127,14 @@ class RisingInstants:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: dict[str, int] = {}
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+    def turn(self, key: str, step_ns: int) -> Turn:
+        """Return a turn for one send with `key`; it never waits where times are plain (`step_ns` = 0)."""
+        if not step_ns:
+            return Turn(None)
+        locks = self._locks.setdefault(asyncio.get_running_loop(), {})  # a lock belongs to one event loop
+        return Turn(locks.setdefault(key, asyncio.Lock()))
 
     def now(self, key: str, step_ns: int) -> Instant:
         """Return the time, moved on so that it lies at least one whole step after the last one given to `key`.

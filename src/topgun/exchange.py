@@ -26,15 +26,19 @@ if TYPE_CHECKING:
     from .store import DataStoreCollection
 
 __all__ = [
+    "Answer",
     "ApiName",
+    "Decode",
     "Draft",
     "Exchange",
     "Forget",
+    "Greet",
     "Heartbeat",
     "Host",
     "Link",
     "Login",
     "MessageSigner",
+    "Readdress",
     "Registry",
     "Requester",
     "SendLimiter",
@@ -155,6 +159,10 @@ Heartbeat: TypeAlias = Callable[[Link], Awaitable[None]]
 SendLimiter: TypeAlias = Callable[[Link, Callable[[], Awaitable[None]]], Awaitable[None]]
 MessageSigner: TypeAlias = Callable[[Any, Link], Any]
 Forget: TypeAlias = Callable[[Any, Any], Any]
+Greet: TypeAlias = Callable[[Link], Awaitable[Any] | None]
+Decode: TypeAlias = Callable[[str | bytes], Any]
+Answer: TypeAlias = Callable[[Any, Link], str | None]
+Readdress: TypeAlias = "Callable[[URL, Requester], Awaitable[URL]]"
 ApiName: TypeAlias = str | Callable[[Draft], str]
 
 
@@ -166,20 +174,33 @@ class Host:
         api: The entry of ``apis`` to sign with, or a function that names it from the request.
         sign: Signs HTTP requests and the WebSocket upgrade, in place.
         encode: Settles the body of a request that is not signed.
+        readdress: Called before every connection of a socket but the first: returns where to connect to now, with
+            a fresh token where the URL holds one.
+        greet: Called on a fresh socket before its first frame is read, with a key or without: returns what to wait
+            for before anything is sent (normally ``link.expect(...)``), or ``None``. Silence is timed by the caller.
         login: Logs a fresh socket in; raises `LoginRefused`. Silence is timed by the caller.
         heartbeat: Keeps the socket alive; ends with the connection.
+        decode: Turns a frame into what is parsed as JSON, or into the decoded message itself; for frames that are
+            compressed, or no JSON. Handlers of text and of bytes get the frame as it came.
+        answer: What to send back at once for a decoded frame, ``None`` = nothing: for venues that ping with a
+            message. The frame goes on to the handlers.
         limit: Awaits the right moment, then calls the send it was given.
         sign_message: Returns a signed copy of an outgoing message; must not change its argument.
         forget: What is left of a remembered subscription after an unsubscribe message (``None`` = nothing).
             Returns the subscription itself where the two do not concern each other.
         step_ns: The grain of strictly rising timestamps for venues that take them as nonces; 0 = plain time.
+            Requests and logins of one key then leave in the order of their timestamps.
     """
 
     api: ApiName | None = None
     sign: Signer | None = None
     encode: Callable[[Draft], None] | None = None
+    readdress: Readdress | None = None
+    greet: Greet | None = None
     login: Login | None = None
     heartbeat: Heartbeat | None = None
+    decode: Decode | None = None
+    answer: Answer | None = None
     limit: SendLimiter | None = None
     sign_message: MessageSigner | None = None
     forget: Forget | None = None

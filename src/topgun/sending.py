@@ -13,7 +13,7 @@ from .errors import ConfigError
 from .exchange import Draft, Host
 from .request import authorized, with_params
 from .seam import active_connector
-from .signing import Intent, discreet, intending, origin_of, sign_request, unsign_sent_url
+from .signing import Intent, after_headers, discreet, intending, origin_of, sign_request
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def open_session(kwargs: dict[str, Any]) -> aiohttp.ClientSession:
     headers = CIMultiDict(kwargs.pop("headers", None) or ())
     headers.setdefault("User-Agent", f"topgun/{__version__}")
     middlewares = (*(kwargs.pop("middlewares", None) or ()), sign_request)
-    traces = [*(kwargs.pop("trace_configs", None) or ()), unsign_sent_url()]
+    traces = [*(kwargs.pop("trace_configs", None) or ()), after_headers()]
     kwargs.setdefault("timeout", _TIMEOUT)
     if kwargs.get("connector") is None:
         kwargs["connector"] = active_connector() or aiohttp.TCPConnector(limit=0)

@@ -8,6 +8,7 @@ off again once the response is there. So nothing is signed twice, no timestamp i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import traceback
 from contextlib import contextmanager
@@ -28,11 +29,11 @@ from .exchange import Draft
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from .clock import RisingInstants
+    from .clock import RisingInstants, Turn
     from .credentials import Credential
     from .exchange import Host
 
-__all__ = ["Intent", "discreet", "intending", "origin_of", "sign_request", "unsign_sent_url"]
+__all__ = ["Intent", "after_headers", "discreet", "intending", "origin_of", "sign_request"]
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSIGNED = "application/x-topgun-unsigned"
@@ -59,6 +60,7 @@ class Intent:
         over: The call has returned; a context that was copied meanwhile signs nothing more.
         added: The query items that signatures brought.
         sent: The request whose URL carries a signature at the moment, and its URL without.
+        turn: Held from the timestamp until the request leaves, where timestamps are nonces.
     """
 
     host: Host
@@ -73,6 +75,7 @@ class Intent:
     over: bool = field(init=False, default=False)
     added: set[str] = field(init=False, default_factory=set)
     sent: tuple[aiohttp.ClientRequest, URL] | None = field(init=False, default=None)
+    turn: Turn | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.data:
@@ -131,16 +134,20 @@ async def sign_request(
     elif req.body is not intent.payload:
         body = data = await req.body.as_bytes()
         content_type = None
-    draft = _sign(Draft(req.method, url, headers.copy(), data, upgrade=intent.upgrade), content_type, intent)
-    if draft.url != url:
-        intent.added.update(_items(draft.url) - _items(url))
-        intent.sent = req, url
-    req.url = draft.url
-    _replace(req.headers, draft.headers)
-    await req.update_body(draft.body)
+    draft = Draft(req.method, url, headers.copy(), data, upgrade=intent.upgrade)
+    turn = intent.turn = intent.instants.turn(intent.credential.key, intent.host.step_ns)
+    await turn.take()
     try:
+        _sign(draft, content_type, intent)
+        if draft.url != url:
+            intent.added.update(_items(draft.url) - _items(url))
+            intent.sent = req, url
+        req.url = draft.url
+        _replace(req.headers, draft.headers)
+        await req.update_body(draft.body)
         return await handler(req)
     finally:
+        turn.give()
         req.url = url
         await req.update_body(body)
         _replace(req.headers, headers)
@@ -180,7 +187,7 @@ def _drop_old_signature(req: aiohttp.ClientRequest, intent: Intent) -> None:
         req.url = req.original_url = URL("?".join([bare, "&".join(kept)] if kept else [bare]), encoded=True)
 
 
-def _sign(draft: Draft, content_type: str | None, intent: Intent) -> Draft:
+def _sign(draft: Draft, content_type: str | None, intent: Intent) -> None:
     """Let the exchange sign `draft`, and settle what its signer left open."""
     if content_type:
         draft.headers.setdefault("Content-Type", content_type)
@@ -202,7 +209,6 @@ def _sign(draft: Draft, content_type: str | None, intent: Intent) -> Draft:
         draft.body = None
         if draft.method not in _BODILESS:
             draft.headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    return draft
 
 
 def _replace(headers: CIMultiDict[str], new: CIMultiDict[str]) -> None:
@@ -210,18 +216,24 @@ def _replace(headers: CIMultiDict[str], new: CIMultiDict[str]) -> None:
     headers.extend(new)
 
 
-def unsign_sent_url() -> aiohttp.TraceConfig:
-    """Return the trace that takes a signature out of the request's URL as soon as the request line is written.
+def after_headers() -> aiohttp.TraceConfig:
+    """Return the trace that acts as soon as the head of a signed request is written.
 
-    The middleware gets to it too late: aiohttp copies the URL into ``response.request_info`` while it sends.
+    It takes the signature out of the request's URL: the middleware gets to it too late, aiohttp copies the URL into
+    ``response.request_info`` while it sends. And it lets the next request of the key go.
     """
 
     async def on_headers(*_: object) -> None:
         intent = _current()
-        if intent is not None and intent.sent is not None:
+        if intent is None:
+            return
+        if intent.sent is not None:
             request, url = intent.sent
             request.url = url
             intent.sent = None
+        if intent.host.step_ns and intent.turn is not None:
+            # Not at once: the body leaves in a task that aiohttp is about to start.
+            asyncio.get_running_loop().call_soon(intent.turn.give)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(on_headers)

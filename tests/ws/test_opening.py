@@ -336,3 +336,74 @@ async def test_auth_default_is_the_marker(net: Bench) -> None:
     await net.app()
     assert net.connects[0]["auth"] is Auth
     assert json.dumps(str(net.connects[0]["url"])).count("hidden") == 1
+
+
+# --- venues that speak first ---
+
+
+async def test_greeting_comes_before_login_and_messages(net: Bench) -> None:
+    """Nothing is sent before the venue has said what `greet` waits for, however early; with auth=None, too."""
+
+    async def hello(peer: Peer) -> None:
+        await peer.push({"type": "other"}, {"type": "welcome"})
+
+    async def login(link: Link) -> None:
+        order.append("login")
+
+    order: list[Any] = []
+    net.server.script = hello
+    net.host(greet=lambda link: link.expect(lambda msg: msg["type"] == "welcome"), login=login)
+    for kwargs in ({}, {"auth": None}):
+        got: list[Any] = []
+        app = net.app(send_str="subscribe", hdlr_json=lambda msg, ws, got=got: got.append(msg), **kwargs)
+        await app.ready()
+        assert got == [{"type": "other"}]
+        await until(lambda: net.server.peer.received == ["subscribe"])
+    assert order == ["login"]
+
+
+async def test_greeting_that_does_not_come(net: Bench) -> None:
+    """A venue that does not say its welcome in time is as good as one that does not answer the login."""
+    net.host(greet=lambda link: link.expect(lambda msg: True))
+    app = net.app(send_str="subscribe", login_timeout=3.0)
+    await until(lambda: app.state is State.LOGIN)
+    ready = asyncio.ensure_future(app.ready())
+    await net.clock.asleep()
+    await net.clock.advance(3.0)
+    with pytest.raises(LoginTimeout):
+        await ready
+    assert net.server.peer.received == []
+
+
+async def test_greet_may_see_nothing_to_wait_for(net: Bench) -> None:
+    """Where `greet` returns None the socket is opened at once."""
+    net.host(greet=lambda link: None)
+    app = net.app(send_str="subscribe")
+    await app.ready()
+    await until(lambda: net.server.peer.received == ["subscribe"])
+
+
+async def test_login_waits_for_its_turn(net: Bench) -> None:
+    """Where timestamps are nonces, a login is stamped and sent while no request of the key is on its way."""
+
+    async def login(link: Link) -> None:
+        reply = link.expect(lambda msg: True)
+        await link.send_json({"nonce": link.instant().ms})
+        await reply
+
+    net.host(api="mine", login=login, step_ns=1_000_000)
+    net.credentials["mine"] = KEY
+    before, after = (net.wiring.instants.turn(KEY.key, 1_000_000) for _ in range(2))
+    await before.take()
+    app = net.app()
+    await until(lambda: app.state is State.LOGIN)
+    await net.clock.asleep()
+    assert net.server.peer.received == []
+    earlier = net.wiring.instants.now(KEY.key, 1_000_000).ms
+    before.give()
+    await after.take()  # given as soon as the login is sent, not when it is answered
+    await until(lambda: net.server.peer.received)
+    assert net.server.peer.decoded[0]["nonce"] > earlier
+    await net.server.peer.push({"ok": True})
+    await app.ready()
+    after.give()

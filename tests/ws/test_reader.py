@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -311,3 +312,110 @@ async def test_other_tasks_get_their_turn(net: Bench) -> None:
     await asyncio.gather(app.ready(), other())
     assert got == list(range(1_000))
     assert max(after - before for before, after in pairwise(turns)) <= FRAMES_A_TURN
+
+
+# --- frames that are no JSON as they come, and frames that want an answer ---
+
+
+async def test_decode_comes_before_json(net: Bench) -> None:
+    """A host's `decode` may return JSON or the message itself; handlers of text and bytes get the frame as it came."""
+    seen: list[tuple[str, Any]] = []
+
+    def decode(data: str | bytes) -> Any:
+        return zlib.decompress(data) if isinstance(data, bytes) else {"text": data}
+
+    net.host(decode=decode)
+    app = net.app(
+        hdlr_str=lambda msg, ws: seen.append(("str", msg)),
+        hdlr_bytes=lambda msg, ws: seen.append(("bytes", msg)),
+        hdlr_json=lambda msg, ws: seen.append(("json", msg)),
+    )
+    await app.ready()
+    packed = zlib.compress(b'{"n": 1}')
+    await net.server.peer.push("0{hello", packed)
+    await until(lambda: len(seen) == 4)
+    assert seen == [("str", "0{hello"), ("json", {"text": "0{hello"}), ("bytes", packed), ("json", {"n": 1})]
+
+
+async def test_claims_get_what_decode_returns(net: Bench) -> None:
+    """A login may wait for a compressed frame; it is decoded once."""
+    decoded: list[bytes] = []
+
+    def decode(data: str | bytes) -> Any:
+        assert isinstance(data, bytes)
+        decoded.append(data)
+        return zlib.decompress(data)
+
+    async def login(link: Link) -> None:
+        await link.expect(lambda msg: "hello" in msg)
+
+    async def greet(peer: Peer) -> None:
+        await peer.push(zlib.compress(b"[1]"), zlib.compress(b'["hello"]'))
+
+    got: list[Any] = []
+    net.host(decode=decode, login=login)
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await until(lambda: net.server.peers and app.state is State.LOGIN)
+    await greet(net.server.peer)
+    await app.ready()
+    assert got == [[1]]
+    assert len(decoded) == 2
+
+
+async def test_what_decode_cannot_read_is_told(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A frame that `decode` refuses is not JSON; a bare pong inside a compressed frame is nothing to tell."""
+    got: list[Any] = []
+    net.host(decode=lambda data: zlib.decompress(data) if isinstance(data, bytes) else data)
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await app.ready()
+    await net.server.peer.push(zlib.compress(b"pong"), b"no zlib", zlib.compress(b"{"), zlib.compress(b"[]"))
+    await until(lambda: got)
+    told = warnings(caplog)
+    assert ["not JSON (error)" in told[0], "not JSON (JSONDecodeError)" in told[1], len(told)] == [True, True, 2]
+
+
+async def test_answer_is_sent_at_once(net: Bench) -> None:
+    """What a host's `answer` returns is sent whether or not anybody reads the frame, which goes on to the handlers."""
+    got: list[Any] = []
+    net.host(answer=lambda msg, link: f"pong {msg['ping']} to {link.url.path}" if "ping" in msg else None)
+    await net.app().ready()
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await app.ready()
+    for peer in net.server.peers:
+        await peer.push({"ping": 1}, {"a": 1}, "no JSON", {"ping": 2})
+        await until(lambda peer=peer: len(peer.received) == 2)  # type: ignore[misc]  # bound early
+        assert peer.received == ["pong 1 to /ws", "pong 2 to /ws"]
+    assert got == [{"ping": 1}, {"a": 1}, {"ping": 2}]
+
+
+async def test_answered_frame_can_be_claimed(net: Bench) -> None:
+    """A frame is decoded once for the answer, the claims and the handlers."""
+    loads: list[Any] = []
+
+    def count(data: str | bytes) -> Any:
+        loads.append(data)
+        return json.loads(data)
+
+    async def login(link: Link) -> None:
+        await link.expect(lambda msg: msg.get("ping") == 1)
+
+    net.wiring.json_loads = count
+    net.host(answer=lambda msg, link: "pong", login=login)
+    app = net.app(hdlr_json=lambda msg, ws: None)
+    await until(lambda: app.state is State.LOGIN)
+    await net.server.peer.push({"ping": 0}, {"ping": 1})
+    await app.ready()
+    await until(lambda: len(net.server.peer.received) == 2)
+    assert loads == ['{"ping": 0}', '{"ping": 1}']
+
+
+async def test_answer_that_fails_takes_nothing_down(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """An error in a host's `answer` is logged; the frame still reaches the handlers."""
+    got: list[Any] = []
+    net.host(answer=lambda msg, link: msg["ping"])
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg))
+    await app.ready()
+    await net.server.peer.push({"a": 1})
+    await until(lambda: got)
+    assert "a frame could not be answered" in caplog.text
+    assert app.state is State.OPEN

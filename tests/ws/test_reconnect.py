@@ -15,6 +15,8 @@ from topgun.ws import State
 from .server import Bench, Peer, waiting
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from topgun.exchange import Link
 
 
@@ -223,3 +225,70 @@ async def test_bug_in_the_app_is_told(net: Bench, caplog: pytest.LogCaptureFixtu
     with pytest.raises(Exception, match="ZeroDivisionError"):
         await app.ready()
     assert "the app stopped" in caplog.text
+
+
+# --- venues whose URL holds what ages ---
+
+
+async def test_readdress_before_every_connection_but_the_first(net: Bench) -> None:
+    """The exchange says where to connect to next; the app keeps that URL."""
+    asked: list[tuple[str, Any]] = []
+
+    async def readdress(url: URL, requester: Any) -> URL:
+        asked.append((url.query["token"], requester))
+        return url.with_query(token=f"fresh{len(asked)}")
+
+    net.host(readdress=readdress)
+    net.server.refuse = lambda number: web.Response(status=503) if number == 2 else None
+    app = net.app()
+    await app.ready()
+    assert asked == []
+    net.server.peer.abort()
+    await waiting(app)
+    await net.clock.advance(5.0)
+    await until(lambda: len(net.server.handshakes) == 2 and app.state is State.WAITING)
+    await net.clock.advance(60.0)
+    await app.ready()
+    assert [request.query["token"] for request in net.server.handshakes] == ["hidden", "fresh1", "fresh2"]
+    assert asked == [("hidden", net.requester), ("fresh1", net.requester)]
+    assert app.url.endswith("token=fresh2")
+
+
+async def test_readdress_that_fails_is_tried_again(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """No URL to be had counts as a connection that could not be made."""
+    answers: list[Exception | None] = [RuntimeError("maintenance"), TimeoutError(), None]
+
+    async def readdress(url: URL, requester: Any) -> URL:
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return url
+
+    net.host(readdress=readdress)
+    app = net.app()
+    await app.ready()
+    net.server.peer.abort()
+    for number in range(1, 4):
+        await until(lambda number=number: len(net.clock.sleeps) == number)  # type: ignore[misc]  # bound early
+        await net.clock.advance(net.clock.sleeps[-1])
+    await app.ready()
+    assert len(net.server.handshakes) == 2
+    assert "maintenance" in caplog.text
+    assert answers == []
+
+
+async def test_url_set_by_the_user_goes_over_readdress(net: Bench) -> None:
+    """Who sets `url` while the exchange is being asked is not overruled."""
+
+    async def readdress(url: URL, requester: Any) -> URL:
+        app.url = net.server.url.replace("hidden", "mine")
+        return url.with_query(token="theirs")
+
+    net.host(readdress=readdress)
+    app = net.app()
+    await app.ready()
+    net.server.peer.abort()
+    await waiting(app)
+    await net.clock.advance(5.0)
+    await app.ready()
+    assert net.server.handshakes[-1].query["token"] == "mine"

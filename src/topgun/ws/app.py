@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
+from yarl import URL
 
 from ..auth import Auth
 from ..errors import ClientClosed, TopgunError
@@ -25,8 +26,6 @@ from .wiring import wiring_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from yarl import URL
 
     from ..errors import LoginError
     from ..typedefs import WsBytesHandler, WsJsonHandler, WsStrHandler
@@ -236,11 +235,14 @@ class WebSocketApp:
             await self._send_now(message)
 
     async def _run(self) -> None:
-        waits, first = self._waits(), True
+        waits, first, tried = self._waits(), True, False
         while True:
             self._enter(State.CONNECTING)
             where, least = place(self._url), 0.0
             try:
+                if tried:
+                    await self._readdress()
+                tried = True
                 connection = await self._dialer.dial(self._url)
             except Exception as error:  # noqa: BLE001  (whatever it is: once connected, the app always comes back)
                 self._failure = final(error, where) if first or isinstance(error, ClientClosed) else None
@@ -257,6 +259,14 @@ class WebSocketApp:
             wait = max(next(waits), least)
             logger.warning("%s: %s; the next attempt is in %.2f s", where, reason, wait)
             await self._clock.sleep(wait)
+
+    async def _readdress(self) -> None:
+        """Take the URL for the next connection from the exchange, unless somebody sets another one meanwhile."""
+        url = self._url
+        readdress = self._dialer.host(url).readdress
+        if readdress is not None:
+            fresh = str(await readdress(URL(url), self._wiring.requester))
+            self._url = fresh if self._url == url else self._url
 
     async def _serve(self, connection: Connection) -> str:
         self._connection, self.current_ws = connection, connection.ws

@@ -52,6 +52,7 @@ class Connection:
     Attributes:
         ws: What the handlers see of this connection.
         settled: Set by the app once the connection is logged in and subscribed.
+        turn: Held by a login from its timestamp until it is sent.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Connection:
         self.clock = wiring.clock
         self.requester = wiring.requester
         self.settled = False
+        self.turn = wiring.instants.turn(credential.key if credential else "", host.step_ns)
         self._instants = wiring.instants
         self._secrets = secrets_of(url, credential)
         self._born = wiring.clock.monotonic()
@@ -89,6 +91,8 @@ class Connection:
             loads=wiring.json_loads,
             handlers=handlers,
             autoping=autoping,
+            decode=host.decode,
+            answer=self._answer if host.answer is not None else None,
             mask=self.masked,
         )
 
@@ -106,10 +110,11 @@ class Connection:
     async def send_str(self, text: str) -> None:
         """Send a text frame at once, past the send limit."""
         await self.raw.send_str(text)
+        self.turn.give()
 
     async def send_json(self, data: Any) -> None:
         """Send `data` as JSON at once, past the send limit and unsigned."""
-        await self.raw.send_str(json.dumps(data))
+        await self.send_str(json.dumps(data))
 
     async def ping(self, message: bytes = b"") -> None:
         """Send a protocol ping."""
@@ -139,12 +144,12 @@ class Connection:
             opening: Logs in and subscribes, beside the reader.
             silence: The connection is dropped when no data arrives for so long, in s; ``None`` = never.
         """
+        self.spawn(opening, "opening", vital=True)  # first: it claims what the venue says first
         self.spawn(self._read(), "reading", vital=True)
         if self.host.heartbeat is not None:
             self.spawn(self._beat(self.host.heartbeat), "heartbeat", vital=True)
         if silence is not None:
             self.spawn(self._watch(silence), "watching", vital=True)
-        self.spawn(opening, "opening", vital=True)
         try:
             return str(self.masked(await self._over))
         finally:
@@ -262,6 +267,9 @@ class Connection:
         with suppress(TimeoutError, OSError, aiohttp.ClientError):
             async with asyncio.timeout(CLOSING):
                 await self.raw.close()
+
+    def _answer(self, message: Any) -> str | None:
+        return self.host.answer(message, self) if self.host.answer is not None else None
 
     async def _read(self) -> None:
         self.drop(await self._reader.run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -13,7 +13,7 @@ from ..errors import LoginError, LoginRefused, LoginTimeout
 from ..waiters import Waiters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..clock import Clock
     from ..exchange import Login
@@ -63,9 +63,12 @@ class Opening:
         """Log `connection` in and send it the messages; tell those who wait how it went."""
         self.login_error = None
         try:
-            if connection.host.login is not None:
+            greet, login = connection.host.greet, connection.host.login
+            # Before the first await: the reader must not come to the greeting first.
+            greeting = None if greet is None else greet(connection)
+            if greeting is not None or login is not None:
                 self._enter(State.LOGIN)
-                await self._log_in(connection, connection.host.login)
+                await self._log_in(connection, greeting, login)
             async with self._messages.lock:
                 self._enter(State.SUBSCRIBING)
                 for message in self._messages:
@@ -85,10 +88,10 @@ class Opening:
         else:
             self.ready.release()
 
-    async def _log_in(self, connection: Connection, login: Login) -> None:
+    async def _log_in(self, connection: Connection, greeting: Awaitable[Any] | None, login: Login | None) -> None:
         """Log in; a refusal is kept and told, everything else that goes wrong is raised."""
         try:
-            failure = await within(self._clock, self._login_timeout, self._outcome(connection, login))
+            failure = await within(self._clock, self._login_timeout, self._outcome(connection, greeting, login))
         except TimeoutError:
             failure = LoginTimeout(self._login_timeout)
         if isinstance(failure, LoginRefused):
@@ -97,14 +100,22 @@ class Opening:
         elif failure is not None:
             raise failure
 
-    async def _outcome(self, connection: Connection, login: Login) -> Exception | None:
+    async def _outcome(
+        self, connection: Connection, greeting: Awaitable[Any] | None, login: Login | None
+    ) -> Exception | None:
         """Log in, and return what went wrong. Nothing is raised, and nothing returned, that may quote a secret."""
         try:
-            await login(connection)
+            if greeting is not None:
+                await greeting
+            if login is not None:
+                await connection.turn.take()
+                await login(connection)
         except LoginRefused as error:
             return LoginRefused(connection.masked(error.reply))
         except (ConnectionError, aiohttp.ClientError) as error:
             return error
         except Exception as error:  # noqa: BLE001  (whatever it is)
             return LoginError(f"login failed: {connection.tell(error)}")
+        finally:
+            connection.turn.give()
         return None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from ..clock import Clock
+    from ..exchange import Decode
     from ..typedefs import JsonLoads, WsBytesHandler, WsJsonHandler, WsStrHandler
     from .response import ClientWebSocketResponse
 
@@ -33,7 +34,6 @@ SHOWN = 200  # characters of a frame that is not JSON
 
 _TEXT, _BINARY, _PING, _PONG = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG
 _UNDECODED = object()
-_TAKEN = object()
 _BARE_WORDS = frozenset({"ping", "pong", b"ping", b"pong"})
 
 Step: TypeAlias = "tuple[Callable[[Any, ClientWebSocketResponse], object], bool]"
@@ -92,6 +92,8 @@ class Reader:
         handlers: Who gets the frames.
         autoping: Whether protocol pings are answered.
         mask: Takes secrets out of a text that is to be logged.
+        decode: What a frame is put through before `loads`; see `topgun.exchange.Host`.
+        answer: What to send back for a decoded frame; the same.
 
     Attributes:
         claims: Decoded frames that somebody asked for.
@@ -113,6 +115,8 @@ class Reader:
         handlers: Handlers,
         autoping: bool,
         mask: Callable[[str], str],
+        decode: Decode | None = None,
+        answer: Callable[[Any], str | None] | None = None,
     ) -> None:
         self.claims = Claims(place)
         self.pongs = Claims(place)
@@ -125,13 +129,16 @@ class Reader:
         self._place = place
         self._clock = clock
         self._loads = loads
+        self._decode = decode
+        self._load = loads if decode is None else self._decode_and_load
+        self._answer = answer
         self._handlers = handlers
         self._autoping = autoping
         self._mask = mask
 
     async def run(self) -> str:
         """Read until the connection ends, and return how it ended."""
-        receive, monotonic, dispatch = self._raw.receive, self._clock.monotonic, self._dispatch
+        receive, monotonic, dispatch, answer = self._raw.receive, self._clock.monotonic, self._dispatch, self._answer
         text, binary = self._handlers.steps()
         now = turn = monotonic()
         frames = 0
@@ -139,13 +146,14 @@ class Reader:
             msg = await receive()
             kind = msg.type
             if kind is _TEXT or kind is _BINARY:
+                message = _UNDECODED if answer is None else await self._answered(msg.data, answer)
                 # A call, not a coroutine: no handler that is a plain function makes the loop switch.
-                waiting = dispatch(msg.data, iter(text if kind is _TEXT else binary))
+                waiting = dispatch(msg.data, iter(text if kind is _TEXT else binary), message)
                 if waiting is not None:
                     await waiting
                 self.heard = now = monotonic()
             elif kind is _PING:
-                await self._answer(msg.data)
+                await self._send(self._raw.pong, msg.data) if self._autoping else None
             elif kind is _PONG:
                 self.pongs.take(msg.data)
             else:
@@ -163,13 +171,13 @@ class Reader:
     ) -> Awaitable[None] | None:
         """Call one handler after the other; return what to await where one of them is a coroutine function."""
         if self.claims.open and not again:
-            message = self._offer(data)
-            if message is _TAKEN:
+            message = self._decoded(data) if message is _UNDECODED else message
+            if message is not _UNDECODED and self.claims.take(message):
                 return None
         for handler, decoded in steps:
             if decoded and message is _UNDECODED:
                 try:
-                    message = self._loads(data)
+                    message = self._load(data)
                 except Exception as error:  # noqa: BLE001  (any decoder's error, RecursionError included)
                     self._undecodable(data, error)
                     return None
@@ -205,20 +213,41 @@ class Reader:
         name = getattr(handler, "__qualname__", None) or repr(handler)
         logger.error("%s: handler %s failed", self._place, name, exc_info=error)
 
-    def _offer(self, data: str | bytes) -> Any:
-        """Decode a frame and offer it to the claims; return it, or that it was taken, or that it is no JSON."""
-        with suppress(Exception):  # if it is not JSON, it is not claimed either, and whoever wants JSON will say so
-            message = self._loads(data)
-            return _TAKEN if self.claims.take(message) else message
+    def _decode_and_load(self, data: str | bytes) -> Any:
+        """Return the message of a frame that is not JSON as it comes."""
+        assert self._decode is not None  # noqa: S101  (see __init__)
+        plain = self._decode(data)
+        return self._loads(plain) if isinstance(plain, str | bytes) else plain
+
+    def _decoded(self, data: str | bytes) -> Any:
+        """Return the message of a frame; if it is none, nobody claims it, and whoever wants JSON will say so."""
+        with suppress(Exception):
+            return self._load(data)
         return _UNDECODED
 
-    async def _answer(self, payload: bytes) -> None:
-        if self._autoping:
-            with suppress(ConnectionError, aiohttp.ClientError):  # the reader is about to learn of it
-                await self._raw.pong(payload)
+    async def _answered(self, data: str | bytes, answer: Callable[[Any], str | None]) -> Any:
+        """Send back what the venue wants to hear on this frame, and return its message."""
+        message = self._decoded(data)
+        if message is not _UNDECODED:
+            try:
+                text = answer(message)
+            except Exception:
+                logger.exception("%s: a frame could not be answered", self._place)
+            else:
+                if text is not None:
+                    await self._send(self._raw.send_str, text)
+        return message
+
+    async def _send(self, send: Callable[[Any], Awaitable[None]], data: Any) -> None:
+        with suppress(ConnectionError, aiohttp.ClientError):  # the reader is about to learn of it
+            await send(data)
 
     def _undecodable(self, data: str | bytes, error: Exception) -> None:
-        if data not in _BARE_WORDS:
+        plain: Any = data
+        if self._decode is not None:
+            with suppress(Exception):
+                plain = self._decode(data)
+        if plain not in _BARE_WORDS:
             shown = self._mask(f"{data[: 5 * SHOWN]!r}")[:SHOWN]
             logger.warning("%s: not JSON (%s): %s", self._place, type(error).__name__, shown)
 
