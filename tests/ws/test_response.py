@@ -257,6 +257,38 @@ async def test_new_need_for_a_snapshot_is_not_kept_waiting(net: Bench) -> None:
     await until(lambda: peer.received == ["one", "two", "two"])
 
 
+async def test_request_snapshot_by_http(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A callable is awaited, again until it is there, and never two at a time on one connection."""
+    app = net.app()
+    await app.ready()
+    ws = app.current_ws
+    assert ws is not None
+    asked: list[str] = []
+    gate = asyncio.Event()
+
+    async def slow() -> None:
+        asked.append("slow")
+        await gate.wait()
+
+    async def broken() -> None:
+        asked.append("broken")
+        if asked.count("broken") == 1:
+            raise LookupError("no such book")
+
+    ws.request_snapshot("one", [slow], lambda: True)
+    ws.request_snapshot("two", [broken], lambda: asked.count("broken") == 2)
+    await until(lambda: asked)
+    await asyncio.sleep(0)
+    assert asked == ["slow"]
+    gate.set()
+    await until(lambda: len(net.clock.sleeps) == 2)
+    assert asked == ["slow", "broken"]
+    assert "no such book" in caplog.text
+    await net.clock.advance(1.92)
+    await until(lambda: len(asked) == 3)
+    assert asked == ["slow", "broken", "broken"]
+
+
 async def test_request_snapshot_ends_with_the_connection(net: Bench) -> None:
     """After a loss nothing is asked for any more, neither for old requests nor for new ones on the old socket."""
     app, ws = await opened(net)

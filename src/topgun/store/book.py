@@ -247,7 +247,8 @@ class BookStore(DataStore):
             group: The values of the fields that name the book.
             reason: What is wrong.
             ws: The socket to ask on; without it nobody is asked.
-            messages: What brings a snapshot there, sent again with growing waits until the book is live.
+            messages: What brings a snapshot there, sent again with growing waits until the book is live; a coroutine
+                function without arguments is awaited instead, for a snapshot that comes by HTTP.
             key: Names the request where one request serves several books.
         """
         logger.warning("%s %s: %s", self.name, " ".join(map(str, group)), reason)

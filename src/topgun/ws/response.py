@@ -45,6 +45,7 @@ class ClientWebSocketResponse:
         self._connection = connection
         self._raw = connection.raw
         self._lock = asyncio.Lock()
+        self._fetching = asyncio.Lock()
         self._soon: deque[Any] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._asking: dict[Hashable, tuple[asyncio.Task[None], Callable[[], bool]]] = {}
@@ -162,7 +163,8 @@ class ClientWebSocketResponse:
 
         Args:
             key: While a request with this key is under way, further ones are ignored.
-            messages: ``str`` and ``bytes`` are sent as they are, anything else as JSON.
+            messages: ``str`` and ``bytes`` are sent as they are, anything else as JSON. A callable is called and
+                awaited, one at a time for all keys: for snapshots that come by HTTP.
             done: Tells whether the snapshot has arrived.
         """
         earlier = self._asking.get(key)
@@ -181,7 +183,10 @@ class ClientWebSocketResponse:
                 await limit(self._connection, send)
 
     async def _send_any(self, message: Any) -> None:
-        if isinstance(message, str):
+        if callable(message):
+            async with self._fetching:
+                await message()
+        elif isinstance(message, str):
             await self.send_str(message)
         elif isinstance(message, bytes):
             await self.send_bytes(message)
