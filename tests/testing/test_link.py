@@ -36,6 +36,37 @@ async def test_what_a_link_knows() -> None:
         assert (repr(link), fake.links()) == ("<Link 1 stream.toy.test/ws closed>", [])
 
 
+async def test_a_venue_that_speaks_first() -> None:
+    """What it says on a socket that has just been opened comes before any answer; a half open one says nothing."""
+    async with toy() as (fake, session):
+        socket = await session.ws_connect(f"{SOCKET}?welcome")
+        await socket.send_str('"text"')
+        assert [await hear(socket), await hear(socket)] == [{"welcome": 1}, {"echo": "text"}]
+        fault = fake.half_open(lasting=True)
+        silent = await session.ws_connect(f"{SOCKET}?welcome")
+        fault.lift()
+        await silent.send_str('"text"')
+        assert await hear(silent) == {"echo": "text"}
+
+
+async def test_a_venue_whose_frames_are_not_json() -> None:
+    """What is sent is the encoded text: a binary frame for bytes, a text frame for text; faults strike before that."""
+    async with toy() as (fake, session):
+        socket = await subscribed(session, "book")
+        [link] = fake.connections
+        link.encode = lambda text: text[::-1].encode()
+        fake.corrupt()
+        for price in (80, 81):
+            fake.market("TOY").order("buy", 1, price)
+        broken, whole = [(await socket.receive_bytes(timeout=5))[::-1].decode() for _ in range(2)]
+        assert json.loads(whole) == {"book": 3, "rows": [["81", "1"]]}
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(broken)
+        link.encode = "42".__add__
+        await socket.send_str('"text"')
+        assert await socket.receive_str(timeout=5) == '42{"echo": "text"}'
+
+
 @pytest.mark.parametrize(
     ("command", "options", "expected"),
     [

@@ -56,6 +56,11 @@ class Toy(Venue):
             return Reply()
         return Reply({"query": request.query, "body": request.json()}, headers={"X-Seen": "yes"})
 
+    def greet(self, link: Link) -> None:
+        super().greet(link)
+        if "welcome" in link.query:
+            link.send({"welcome": link.number})
+
     def hear(self, link: Link, frame: str | bytes) -> None:
         match json.loads(frame):
             case {"login": _}:

@@ -31,6 +31,8 @@ class Link:
         received: Every frame of the client, in order.
         api: Whose account is logged in; ``None`` before the login.
         topics: What it subscribed to; kept by the venue.
+        encode: Set by a venue whose frames are not JSON as it stands (compressed, for instance): turns the text of a
+            message into the frame, ``bytes`` for a binary one.
     """
 
     def __init__(self, number: int, url: URL, request: web.BaseRequest, faults: Faults) -> None:
@@ -40,6 +42,7 @@ class Link:
         self.received: list[str | bytes] = []
         self.api: str | None = None
         self.topics: dict[str, Any] = {}
+        self.encode: Callable[[str], str | bytes] | None = None
         self._request = request
         self._faults = faults
         self._suffered: list[Fault] = []
@@ -75,14 +78,17 @@ class Link:
 
     # --- for the server ---
 
-    async def serve(self, hear: Callable[[Link, str | bytes], None]) -> web.WebSocketResponse:
-        """Answer the handshake, then give `hear` every frame until the connection ends."""
+    async def serve(
+        self, hear: Callable[[Link, str | bytes], None], greet: Callable[[Link], None]
+    ) -> web.WebSocketResponse:
+        """Answer the handshake and `greet`, then give `hear` every frame until the connection ends."""
         await self._ws.prepare(self._request)
         self.open = True
         sender = asyncio.create_task(self._send())
         try:
             for fault in self._faults.lasting(self.host, self.path):
                 self.suffer(fault)
+            greet(self)
             async for frame in self._ws:
                 if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not self._suffers("half_open"):
                     self.received.append(frame.data)
@@ -118,10 +124,13 @@ class Link:
         with suppress(ConnectionError):
             while True:
                 item = await self._queue.get()
-                if isinstance(item, int):
-                    await self._ws.close(code=item)
+                frame = item if isinstance(item, int) or self.encode is None else self.encode(item)
+                if isinstance(frame, int):
+                    await self._ws.close(code=frame)
+                elif isinstance(frame, bytes):
+                    await self._ws.send_bytes(frame)
                 else:
-                    await self._ws.send_str(item)
+                    await self._ws.send_str(frame)
 
     def _suffers(self, kind: str, topic: str = "") -> bool:
         return any(fault.kind == kind and fault.concerns(self.host, self.path, topic) for fault in self._suffered)

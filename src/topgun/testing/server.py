@@ -279,7 +279,7 @@ class FakeExchange(Script):
             seen.status = 101
             link = Link(len(self.connections) + 1, url, raw, self.faults)
             self.connections.append(link)
-            return await link.serve(venue.hear)
+            return await link.serve(venue.hear, venue.greet)
         return await self._answer(venue, request, raw, seen)
 
     async def _answer(

@@ -116,6 +116,9 @@ class Venue(ABC):
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
 
+    def greet(self, link: Link) -> None:  # noqa: B027  (most venues wait for their clients)
+        """Say what the venue says first on a socket that has just been opened (a hook)."""
+
     def links(self) -> list[Link]:
         """Return the open sockets to the hosts of this venue."""
         return [link for link in self._links() if link.host in self.hosts]
