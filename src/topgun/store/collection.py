@@ -14,7 +14,7 @@ from .book import BookStore
 from .table import DataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Collection, Hashable, Iterable, Mapping, Sequence
 
     from yarl import URL
 
@@ -203,7 +203,22 @@ class DataStoreCollection:
 
     async def _take(self, awaitable: Awaitable[Any]) -> None:
         listening = self._listening()
-        response = await awaitable
+        tables = {name: self._stores[name] for name in self._RESPONSES.values() if name in self._stores}
+        logs = {name: table._race.begin() for name, table in tables.items()}
+        try:
+            await self._settle(await awaitable, listening, logs)
+        finally:
+            for name, table in tables.items():
+                table._race.end(logs[name])
+
+    async def _settle(self, response: Any, listening: set[Any], logs: Mapping[str, dict[Hashable, bool]]) -> None:
+        """Fill a table from a response.
+
+        Args:
+            response: It.
+            listening: The sockets that were open when it was asked for.
+            logs: What the stream has touched since, by table.
+        """
         url: URL = response.url
         text = ""
         try:
@@ -215,7 +230,7 @@ class DataStoreCollection:
             raise InitializeError(str(url.with_query(None)), data)
         name = self._RESPONSES.get(url.path)
         if name is not None:
-            self._apply(name, data, url, response)
+            self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
             if heard or not self._has_lost:
                 self._turn("live", [name])
@@ -224,9 +239,11 @@ class DataStoreCollection:
         """Return the open sockets; none if one of them, perhaps the one that counts, is not subscribed yet."""
         return {*self._sockets} if all(getattr(ws, "subscribed", True) for ws in self._sockets) else set()
 
-    def _apply(self, name: str, data: Any, url: URL, response: Any) -> None:
+    def _apply(self, name: str, data: Any, url: URL, response: Any, logs: Mapping[str, dict[Hashable, bool]]) -> None:
         try:
-            self._stores[name]._onresponse(data, url, requester_of(response))
+            table = self._stores[name]
+            with table._race.answering(logs[name]):
+                table._onresponse(data, url, requester_of(response))
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise InitializeError(str(url.with_query(None)), data) from error
 

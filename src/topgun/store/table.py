@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ..waiters import Waiters
 from .index import FieldIndex
+from .race import Race
 from .stream import Mailbox, StoreChange, StoreStream
 
 if TYPE_CHECKING:
@@ -34,12 +35,9 @@ class DataStore:
     indexes and tell those who wait and watch.
 
     Args:
-        name: What the table is called in texts.
+        name: What the table is called in texts; also an attribute.
         keys: The key fields; default: those of the class.
         data: Rows to begin with.
-
-    Attributes:
-        name: As given.
     """
 
     _KEYS: ClassVar[Sequence[str]] = ()
@@ -63,6 +61,7 @@ class DataStore:
         self._mailboxes: list[Mailbox] = []
         self._waiters = Waiters()
         self._state = "stale"
+        self._race = Race()
         if data:
             self._insert(data)
         self._init()
@@ -210,14 +209,12 @@ class DataStore:
             query: As for `find`.
             limit: How many rows of each side; ``None`` and 0 = all.
         """
-        sides: dict[Any, list[Item]] = {item_asc_key: [], item_desc_key: []}
-        for row in self.find(query):
-            side = sides.get(row.get(item_key))
-            if side is not None:
-                side.append(row)
-        for name, side_rows in sides.items():
-            side_rows.sort(key=lambda row: float(row[sort_key]), reverse=name == item_desc_key)
-        return {name: side_rows[:limit] if limit else side_rows for name, side_rows in sides.items()}
+        rows, sides = self.find(query), {}
+        for name in (item_asc_key, item_desc_key):
+            side = [row for row in rows if row.get(item_key) == name]
+            side.sort(key=lambda row: float(row[sort_key]), reverse=name == item_desc_key)
+            sides[name] = side[:limit] if limit else side
+        return sides
 
     def _put(self, operation: Operation, source: Item | None, item: Item) -> None:
         """Announce a change of `item` to those who watch."""
@@ -277,6 +274,8 @@ class DataStore:
         if self._key is None:
             self._append(operation, rows)
             return
+        if self._race.logs:
+            rows = self._race.written(rows, self._key, self._at)
         key_of, data, changes = self._key, self._data, self._changes()
         merge, new, changed = operation == "update", False, False
         try:
@@ -333,6 +332,8 @@ class DataStore:
 
     def _take_out(self, pairs: Iterable[tuple[Any, Item | None]]) -> None:
         """Remove rows by their ids; each pair is an id and what the change shall name as its source."""
+        if self._race.logs and self._key is not None:
+            pairs = self._race.taken(pairs)
         changes, removed = self._changes(), False
         try:
             for source, row in self._taken(pairs):

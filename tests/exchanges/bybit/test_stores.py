@@ -353,6 +353,35 @@ async def test_answer_without_a_category() -> None:
 # -- wallet and positions ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("query", "page", "closed"),
+    [
+        ("category=linear&settleCoin=USDT", "", {"ETHUSDT", "BTCUSDT-26MAR27"}),
+        ("category=linear&settleCoin=USDC", "", {"BTCPERP"}),
+        ("category=inverse&settleCoin=BTC", "", {"BTCUSDH27"}),
+        ("category=option&settleCoin=USDT", "", {"BTC-26MAR27-80000-C-USDT"}),
+        ("category=linear&settleCoin=USDT", "page 2", set()),
+        ("category=linear&settleCoin=USDT&cursor=page%201", "", set()),
+        ("category=linear&settleCoin=USDT&symbol=BTCUSDT", "", set()),
+        ("category=linear&baseCoin=BTC", "", set()),
+    ],
+)
+async def test_positions_closed_while_offline(query: str, page: str, closed: set[str]) -> None:
+    """An answer for a settle coin lists open positions only: if it is complete, the others of that coin are closed."""
+    symbols = "BTCUSDT ETHUSDT BTCUSDT-26MAR27 BTCPERP BTCUSDH27 BTC-26MAR27-80000-C-USDT".split()
+    store = BybitDataStore()
+    store.onmessage(
+        {"topic": "position", "data": [{"symbol": each, "positionIdx": 0, "size": "3"} for each in symbols]}
+    )
+    answer = {
+        "retCode": 0,
+        "result": {"list": [{"symbol": "BTCUSDT", "positionIdx": 0, "size": "5"}], "nextPageCursor": page},
+    }
+    await store.initialize(respond("GET", f"https://api.bybit.com/v5/position/list?{query}", answer))
+    assert {row["symbol"] for row in store.position.find({"size": "0"})} == closed
+    assert store.position.get({"symbol": "BTCUSDT", "positionIdx": 0}) == {**answer["result"]["list"][0]}  # type: ignore[index]
+
+
 def coin(name: str, balance: str) -> dict[str, str]:
     return {"coin": name, "walletBalance": balance}
 

@@ -66,11 +66,26 @@ class Kline(Latest):
 class Position(Latest):
     """Positions; a closed one stays, with ``size`` "0".
 
+    An answer for a settle coin lists open positions only, so the others of that coin are closed.
+
     https://bybit-exchange.github.io/docs/v5/websocket/private/position
+    https://bybit-exchange.github.io/docs/v5/position
     """
 
     _KEYS = ("symbol", "positionIdx")
     _MAXLEN = None
+
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
+        super()._onresponse(data, url, requester)
+        query, result = url.query, data["result"]
+        if query.get("settleCoin") and not (query.get("symbol") or query.get("cursor") or result.get("nextPageCursor")):
+            listed = {(row["symbol"], row["positionIdx"]) for row in result["list"]}
+            self._update(
+                {"symbol": symbol, "positionIdx": index, "size": "0"}
+                for symbol, index in [(row["symbol"], row["positionIdx"]) for row in self.find()]
+                if (symbol, index) not in listed and _is_option(symbol) == (query["category"] == "option")
+                if _covers(query, symbol)
+            )
 
 
 class Greek(Latest):
@@ -213,10 +228,14 @@ def _covers(query: Mapping[str, str], symbol: str) -> bool:
     if base and not (symbol.startswith(base) and symbol.removeprefix(base).startswith(("USD", "PERP", "-"))):
         return False
     if coin and query["category"] == "inverse":  # BTCUSD, BTCUSDH27
-        return symbol.startswith(f"{coin}USD")
+        return symbol.startswith(f"{coin}USD") and not symbol.startswith(f"{coin}USDT")
     if coin == "USDC":  # BTCPERP, BTC-26MAR27, BTC-26MAR27-80000-C
         return symbol.endswith("PERP") or ("-" in symbol and "USDT" not in symbol)
     return symbol.endswith(coin) or f"{coin}-" in symbol  # BTCUSDT, BTCUSDT-26MAR27, BTC-26MAR27-80000-C-USDT
+
+
+def _is_option(symbol: str) -> bool:
+    return symbol.count("-") > 1  # BTC-26MAR27-80000-C, unlike BTC-26MAR27
 
 
 def _rows(data: Any, needed: Sequence[str] = ()) -> list[Item]:
