@@ -34,6 +34,7 @@ class FakeLink:
         self.closed = False
         self.sent: list[Any] = []
         self.texts: list[str] = []
+        self.dropped: list[str] = []
         self._claims: list[tuple[Callable[[Any], bool], asyncio.Future[Any]]] = []
         self.fetched: dict[str, Any] = {}
 
@@ -61,6 +62,10 @@ class FakeLink:
 
     async def fetch(self, url: str) -> Any:
         return self.fetched[url]
+
+    def drop(self, reason: str) -> None:
+        self.dropped.append(reason)
+        self.closed = True
 
     def feed(self, msg: Any) -> bool:
         """Offer a decoded frame to the claims; True when one took it."""

@@ -152,6 +152,10 @@ class Link(Protocol):
         """GET `url` unsigned and return the decoded JSON."""
         ...
 
+    def drop(self, reason: str) -> None:
+        """End the connection because of `reason`, which is logged; the app makes another one."""
+        ...
+
 
 Signer: TypeAlias = "Callable[[Draft, Credential, Instant], None]"
 Login: TypeAlias = Callable[[Link], Awaitable[None]]

@@ -242,6 +242,29 @@ def test_changes_of_a_snapshot() -> None:
     assert list(book) == new
 
 
+class WideDepth(BookStore):
+    _MORE = ("orders",)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_levels_that_tell_more(watched: bool) -> None:
+    """The values after price and size are fields of the rows and of the changes."""
+    book = WideDepth("depth")
+    stream = book.watch() if watched else None
+    book._replace(("X",), [["11", "1", "3"], ["12", "0", "0"]], [["10", "1", "4"]])
+    book._levels(("X",), [["11", "2", "5"], ["13", "1", "6"]], [["10", "0", "0"]])
+    asks = [{"symbol": "X", "side": "ask", "price": price, "size": size, "orders": orders}
+            for price, size, orders in (("11", "2", "5"), ("13", "1", "6"))]  # fmt: skip
+    assert book.sorted() == {"ask": asks, "bid": []}
+    if stream is not None:
+        seen = [(change.operation, change.data["price"], change.data["orders"]) for change in pending(stream)]
+        assert seen == [
+            ("insert", "11", "3"), ("insert", "10", "4"), ("delete", "10", "4"), ("update", "11", "5"),
+            ("update", "13", "6"),
+        ]  # fmt: skip
+    book._check()
+
+
 def test_d30_a_snapshot_replaces_the_book() -> None:
     """D30: after a reconnect nothing of the old connection stays beside the new snapshot; other books stay."""
     book = Book()

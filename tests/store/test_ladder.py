@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topgun.store.ladder import Ladder, is_gone, number
+from topgun.store.ladder import Ladder, WideLadder, is_gone, number
 
 
 def ladder(*prices: Any, descending: bool = False) -> Ladder:
@@ -245,3 +245,51 @@ def test_no_number(value: Any) -> None:
     """Neither text nor emptiness nor what has no end is a number."""
     with pytest.raises((TypeError, ValueError)):
         number(value)
+
+
+# --- levels that tell more than price and size ---
+
+
+def wide(*levels: Any) -> WideLadder:
+    side = WideLadder({"s": "X"}, "p", "v", ("n", "m"), descending=False)
+    side.apply(levels)
+    return side
+
+
+def test_further_values_of_a_level() -> None:
+    """They stand in its row, whether it is looked at before or after they came, and go with it."""
+    side = wide(("10", "1", "a", "b"), ("11", "2", "c", "d"))
+    best = side.best()
+    assert best == {"s": "X", "p": "10", "v": "1", "n": "a", "m": "b"}
+    side.apply([("10", "3", "e", "f"), ("11", "4", "g", "h"), ("12", "0", "i", "j")])
+    assert best == {"s": "X", "p": "10", "v": "3", "n": "e", "m": "f"}
+    assert side.told("11") == side.row("11") == {"s": "X", "p": "11", "v": "4", "n": "g", "m": "h"}
+    side.apply([["10", "0", "0", "0"]])
+    assert list(side.sizes) == ["11"]
+    assert side.clear() == [{"s": "X", "p": "11", "v": "4", "n": "g", "m": "h"}]
+    side.apply([["11", "5", "k", "l"]])
+    assert side.best() == {"s": "X", "p": "11", "v": "5", "n": "k", "m": "l"}
+
+
+def test_further_values_that_are_missing_or_too_many() -> None:
+    """A level may be shorter or longer than its fields; one without price or size is refused before any is taken."""
+    side = wide(("10", "1"), ["11", "2", "c"], ("12", "3", "d", "e", "f"))
+    assert [dict(row) for row in side.top()] == [
+        {"s": "X", "p": "10", "v": "1"},
+        {"s": "X", "p": "11", "v": "2", "n": "c"},
+        {"s": "X", "p": "12", "v": "3", "n": "d", "m": "e"},
+    ]
+    for damaged in (None, ["13"], [], 1):
+        with pytest.raises((TypeError, ValueError)):
+            side.apply([("14", "1", "x", "y"), damaged])
+    assert list(side.sizes) == ["10", "11", "12"]
+    with pytest.raises(ValueError, match="nan"):
+        side.apply([("14", "1", "x", "y"), ("15", "nan", "x", "y")])
+    assert side.told("14") == {"s": "X", "p": "14", "v": "1", "n": "x", "m": "y"}
+
+
+def test_a_row_that_is_kept_has_its_own_fields() -> None:
+    """A row that somebody puts in is as it was given; the levels before it do not lend it their values."""
+    side = wide(("10", "1", "a", "b"))
+    side.keep("11", {"s": "X", "p": "11", "v": "2"})
+    assert side.row("11") == {"s": "X", "p": "11", "v": "2"}

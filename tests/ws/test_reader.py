@@ -419,3 +419,20 @@ async def test_answer_that_fails_takes_nothing_down(net: Bench, caplog: pytest.L
     await until(lambda: got)
     assert "a frame could not be answered" in caplog.text
     assert app.state is State.OPEN
+
+
+async def test_answer_may_end_the_connection(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A host that is told of its end leaves by itself: `drop` says why, and the app comes back."""
+
+    def answer(msg: Any, link: Link) -> None:
+        if msg == "bye":
+            link.drop("the venue says bye")
+
+    got: list[Any] = []
+    net.host(answer=answer)
+    app = net.app(hdlr_json=lambda msg, ws: got.append(msg), backoff=(0, 0, 1, 0))
+    await app.ready()
+    await net.server.peer.push('"bye"')
+    await until(lambda: len(net.server.peers) == 2)
+    assert got == ["bye"]
+    assert "the venue says bye" in caplog.text

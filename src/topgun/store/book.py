@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import ConfigError
-from .ladder import Ladder, is_gone, number, serial
+from .ladder import Ladder, WideLadder, is_gone, number, serial
 from .stream import StoreChange
 from .table import DataStore
 
@@ -57,6 +58,7 @@ class BookStore(DataStore):
     _BID: ClassVar[str] = "bid"
     _PRICE: ClassVar[str] = "price"
     _SIZE: ClassVar[str] = "size"
+    _MORE: ClassVar[Sequence[str]] = ()  # the fields of what a level tells after price and size
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -121,14 +123,12 @@ class BookStore(DataStore):
 
     # --- changing: for tables of exchanges ---
 
-    def _replace(
-        self, group: tuple[Any, ...], asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]
-    ) -> None:
+    def _replace(self, group: tuple[Any, ...], asks: Iterable[Any], bids: Iterable[Any]) -> None:
         """Put a snapshot in place of the book.
 
         Args:
             group: The values of the fields that name the book.
-            asks: Pairs of price and size.
+            asks: Pairs of price and size, or longer sequences where there is `_MORE`.
             bids: The same.
 
         Raises:
@@ -137,8 +137,8 @@ class BookStore(DataStore):
         """
         book = self._book(group)
         fresh = [
-            {price: size for price, size in levels if number(price) is not None and not is_gone(size)}
-            for levels in (asks, bids)
+            {price: size for price, size in side.pairs(levels) if number(price) is not None and not is_gone(size)}
+            for side, levels in zip(book, (asks, bids), strict=True)
         ]
         changes = self._changes()
         if not self._empty(book, changes) and not any(fresh):
@@ -150,12 +150,12 @@ class BookStore(DataStore):
                     changes.append(StoreChange(self, "insert", None, side.told(price)))
         self._announce(changes)
 
-    def _levels(self, group: tuple[Any, ...], asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]) -> None:
+    def _levels(self, group: tuple[Any, ...], asks: Iterable[Any], bids: Iterable[Any]) -> None:
         """Apply a change of the book: sizes are absolute, a size of 0 takes the level away.
 
         Args:
             group: The values of the fields that name the book.
-            asks: Pairs of price and size.
+            asks: Pairs of price and size, or longer sequences where there is `_MORE`.
             bids: The same.
 
         Raises:
@@ -177,14 +177,14 @@ class BookStore(DataStore):
                 self._forget()
                 self._waiters.release()
 
-    def _levels_watched(self, book: _Book, asks: Iterable[tuple[Any, Any]], bids: Iterable[tuple[Any, Any]]) -> None:
+    def _levels_watched(self, book: _Book, asks: Iterable[Any], bids: Iterable[Any]) -> None:
         """Do what `_levels` does and announce it: what goes, then what comes or changes, asks before bids."""
         gone: list[StoreChange] = []
         kept: list[StoreChange] = []
         born = False
         try:
             for side, levels in ((book.asks, asks), (book.bids, bids)):
-                for price, size in dict(levels).items():
+                for price, size in dict(side.pairs(levels)).items():
                     if is_gone(size):
                         if price not in side.sizes:
                             number(price)
@@ -295,9 +295,10 @@ class BookStore(DataStore):
         book = self._books.get(group)
         if book is None:
             named = dict(zip(self._GROUP, group, strict=True))
+            side: Any = partial(WideLadder, fields=self._MORE) if self._MORE else Ladder
             book = self._books[group] = _Book(
-                Ladder({**named, self._SIDE: self._ASK}, self._PRICE, self._SIZE, descending=False),
-                Ladder({**named, self._SIDE: self._BID}, self._PRICE, self._SIZE, descending=True),
+                side({**named, self._SIDE: self._ASK}, self._PRICE, self._SIZE, descending=False),
+                side({**named, self._SIDE: self._BID}, self._PRICE, self._SIZE, descending=True),
             )
         return book
 

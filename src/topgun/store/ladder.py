@@ -8,11 +8,11 @@ from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..typedefs import Item
 
-__all__ = ["Ladder", "is_gone", "number", "serial"]
+__all__ = ["Ladder", "WideLadder", "is_gone", "number", "serial"]
 
 _PATIENCE = 64  # changes noted for a reader who may not come back, besides an eighth of the levels
 serial = count().__next__
@@ -71,7 +71,11 @@ class Ladder:
         self._whole: list[Item] | None = None  # the rows in that order, once somebody has asked for all of them
         self._noted: list[tuple[Any, bool]] = []
 
-    def apply(self, levels: Iterable[tuple[Any, Any]]) -> None:
+    def pairs(self, levels: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+        """Return price and size of each level that is about to be taken."""
+        return levels
+
+    def apply(self, levels: Iterable[Any]) -> None:
         """Take sizes as they are told, 0 = the level is gone; `changed` says whether anything came of it.
 
         Raises:
@@ -219,6 +223,69 @@ class Ladder:
         if isnan(number):
             raise ValueError
         return number
+
+
+class WideLadder(Ladder):
+    """One side of a book whose levels tell more than price and size.
+
+    A level is a sequence: price, size, then the values of `fields`; of those some may be missing.
+
+    Args:
+        blank: See `Ladder`.
+        price: See `Ladder`.
+        size: See `Ladder`.
+        fields: The fields of the further values.
+        descending: See `Ladder`.
+    """
+
+    __slots__ = ("_fields", "_more", "_told")
+
+    def __init__(self, blank: Item, price: str, size: str, fields: Sequence[str], *, descending: bool) -> None:
+        super().__init__(blank, price, size, descending=descending)
+        self._fields = tuple(fields)
+        self._more: dict[Any, Sequence[Any]] = {}  # the further values at each price
+        self._told: dict[Any, Sequence[Any]] = {}  # those of the levels that are being taken
+
+    def pairs(self, levels: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+        """Return price and size of each level that is about to be taken, and keep the rest in mind."""
+        listed = [*levels]
+        self._told = {price: more for price, _, *more in listed}
+        return [(level[0], level[1]) for level in listed]
+
+    def apply(self, levels: Iterable[Any]) -> None:
+        """Do what `Ladder.apply` does."""
+        try:
+            super().apply(self.pairs(levels))
+        finally:  # of the levels that nobody looks at nothing but the size was taken
+            self._more.update({price: more for price, more in self._told.items() if price in self.sizes})
+
+    def add(self, price: Any, size: Any) -> None:
+        """Take a level whose price is not there yet."""
+        super().add(price, size)
+        self._more[price] = self._told.get(price, ())
+
+    def resize(self, price: Any, size: Any) -> None:
+        """Give a level that is there what it was told."""
+        super().resize(price, size)
+        self._more[price] = more = self._told.get(price, ())
+        if price in self.rows:
+            self.rows[price].update(zip(self._fields, more, strict=False))
+
+    def remove(self, price: Any) -> None:
+        """Let the level of `price` go."""
+        super().remove(price)
+        del self._more[price]
+
+    def clear(self) -> list[Item]:
+        """Let all levels go, and return their rows in the order in which they came."""
+        rows = super().clear()
+        self._more = {}
+        return rows
+
+    def _made(self, price: Any) -> Item:
+        row = super()._made(price)
+        row.update(zip(self._fields, self._more[price], strict=False))
+        return row
 
 
 def is_gone(size: Any) -> bool:
