@@ -287,8 +287,7 @@ class BookStore(DataStore):
     def _asked(self, query: Mapping[str, Any] | None) -> _Book | None:
         """Return the book that `query` names and nothing else; without a query the only one there is."""
         if query:
-            name = self._name(query)
-            return None if name is None else self._books.get(name)
+            return self._books.get(self._name(query) or ())  # no book has an empty name
         return next(iter(self._books.values())) if len(self._books) == 1 else None
 
     def _book(self, group: tuple[Any, ...]) -> _Book:

@@ -61,8 +61,8 @@ class DataStoreCollection:
         heal: Whether books that are wrong ask for a new snapshot; with ``False`` they only say so.
     """
 
-    _RESPONSES: ClassVar[Mapping[str, str]] = {}
-    """Which table the response of each HTTP path fills."""
+    _RESPONSES: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
+    """Which table, or which tables, the response of each HTTP path fills."""
 
     def __init__(self, *, heal: bool = True) -> None:
         self._heal = heal
@@ -71,6 +71,7 @@ class DataStoreCollection:
         self._sockets: dict[Any, set[str]] = {}  # the tables that each open socket feeds
         self._has_lost = False
         self._unfed: set[str] = set()  # the tables whose socket was lost, until another one connects
+        self._asked = {name: None for names in self._RESPONSES.values() for name in _several(names)}
         for topic in self._topics():
             self._create(topic.name, keys=topic.keys, datastore_class=topic.table)
         self._init()
@@ -145,7 +146,7 @@ class DataStoreCollection:
         feeding = self._sockets.get(ws)
         if feeding is not None:
             feeding.add(name)
-        if table._state == "stale" and name not in self._RESPONSES.values() and not getattr(ws, "closed", False):
+        if table._state == "stale" and name not in self._asked and not getattr(ws, "closed", False):
             self._turn("live", [name])
 
     def _report(self, name: str, msg: Any, error: Exception) -> None:
@@ -167,7 +168,7 @@ class DataStoreCollection:
 
     def _expire(self) -> None:
         """Mark the tables stale that only a response can put right, unless another socket feeds them."""
-        self._turn("stale", {*self._RESPONSES.values()} - self._fed_now())
+        self._turn("stale", self._asked.keys() - self._fed_now())
 
     def _fed_now(self) -> set[str]:
         return set().union(*self._sockets.values())
@@ -203,7 +204,7 @@ class DataStoreCollection:
 
     async def _take(self, awaitable: Awaitable[Any]) -> None:
         listening = self._listening()
-        tables = {name: self._stores[name] for name in self._RESPONSES.values() if name in self._stores}
+        tables = {name: self._stores[name] for name in self._asked if name in self._stores}
         logs = {name: table._race.begin() for name, table in tables.items()}
         try:
             await self._settle(await awaitable, listening, logs)
@@ -212,7 +213,7 @@ class DataStoreCollection:
                 table._race.end(logs[name])
 
     async def _settle(self, response: Any, listening: set[Any], logs: Mapping[str, dict[Hashable, bool]]) -> None:
-        """Fill a table from a response.
+        """Fill tables from a response.
 
         Args:
             response: It.
@@ -228,8 +229,7 @@ class DataStoreCollection:
             raise InitializeError(str(url.with_query(None)), text[:200] or str(error)) from None
         if self._failure(url, data):
             raise InitializeError(str(url.with_query(None)), data)
-        name = self._RESPONSES.get(url.path)
-        if name is not None:
+        for name in _several(self._RESPONSES.get(url.path, ())):
             self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
             if heard or not self._has_lost:
@@ -277,3 +277,7 @@ class DataStoreCollection:
     def _set(self) -> None:
         """Wake those who wait."""
         self._waiters.release()
+
+
+def _several(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
