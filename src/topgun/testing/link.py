@@ -35,7 +35,7 @@ class Link:
             message into the frame, ``bytes`` for a binary one.
     """
 
-    def __init__(self, number: int, url: URL, request: web.BaseRequest, faults: Faults) -> None:
+    def __init__(self, number: int, url: URL, request: web.BaseRequest | None, faults: Faults) -> None:
         self.number = number
         self.host, self.path, self.query = url.host or "", url.path, dict(url.query)
         self.open = False
@@ -82,6 +82,7 @@ class Link:
         self, hear: Callable[[Link, str | bytes], None], greet: Callable[[Link], None]
     ) -> web.WebSocketResponse:
         """Answer the handshake and `greet`, then give `hear` every frame until the connection ends."""
+        assert self._request is not None  # noqa: S101  (a link without one is not served)
         await self._ws.prepare(self._request)
         self.open = True
         sender = asyncio.create_task(self._send())
@@ -108,17 +109,30 @@ class Link:
             self._queue.put_nowait(fault.value["code"])
         else:
             self._suffered.append(fault)
-            transport = self._request.transport
+            transport = self._transport
             if fault.kind == "half_open" and transport is not None:
                 transport.pause_reading()
                 fault.on_lift.append(transport.resume_reading)
 
     def abort(self) -> None:
         """Cut the TCP connection."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def drain(self) -> list[str | bytes]:
+        """Return the frames that wait to be sent, and send them nowhere: for a link without a socket."""
+        frames: list[str | bytes] = []
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if not isinstance(item, int):
+                frames.append(item if self.encode is None else self.encode(item))
+        return frames
 
     # --- inside ---
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        return None if self._request is None else self._request.transport
 
     async def _send(self) -> None:
         with suppress(ConnectionError):

@@ -173,6 +173,14 @@ class Market:
                 events += self.submit(now, None, side, chance.randint(1, 20) * self._unit, price)
         return events
 
+    def thin(self, now: Instant, depth: int) -> None:
+        """Have the crowd keep only so many orders on each side from now on."""
+        self._depth = depth
+        for side in self._book.values():
+            resting = [order for queue in side.values() for order in queue if order.owner is None]
+            for order in resting[depth:]:
+                self.cancel(now, order)
+
     # --- inside ---
 
     def _towards(self) -> Side:

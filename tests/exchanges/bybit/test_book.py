@@ -138,6 +138,18 @@ async def test_change_before_the_snapshot() -> None:
     await watched.check()
 
 
+def test_snapshot_that_does_not_come() -> None:
+    """After ten changes without a snapshot it is asked for."""
+    watched = Watched(BybitDataStore)
+    watched.feed(*(delta(number) for number in range(100, 109)))
+    assert watched.ws.snapshot_requests == []
+    watched.feed(*(delta(number) for number in range(109, 130)))
+    assert state(watched) == "syncing"
+    assert [messages for _, messages, _ in watched.ws.snapshot_requests] == [
+        [{"op": op, "args": [TOPIC]} for op in ("unsubscribe", "subscribe")]
+    ]
+
+
 @pytest.mark.parametrize("number", [1, 50, 100, 5_000])
 async def test_snapshot_at_any_time(number: int) -> None:
     """A snapshot replaces the book of its symbol, whatever its number; the changes go on from there."""

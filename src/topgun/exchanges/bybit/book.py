@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...store import BookStore, SequenceGuard
 
@@ -12,13 +13,17 @@ __all__ = ["OrderBook"]
 
 logger = logging.getLogger("topgun.exchanges.bybit")
 
+_PATIENCE = 10  # changes without a snapshot: it must have been lost
 
-class _Source(NamedTuple):
-    """Whose book it is: the topic, the socket it comes from, and the number of its last change."""
+
+@dataclass(slots=True)
+class _Source:
+    """Whose book it is: the topic, the socket it comes from, the number of its last change."""
 
     topic: str
     ws: Any
     guard: SequenceGuard
+    early: int = 0  # changes that came before the first snapshot
 
 
 class OrderBook(BookStore):
@@ -62,12 +67,18 @@ class OrderBook(BookStore):
             source.guard.snapshot(number)
             self._replace(group, asks, bids)
             self._mark(group, "live", ws=source.ws)
-        elif self._states.get(group) == "live":
+            return
+        state = self._states.get(group)
+        if state == "live":
             verdict = source.guard.update(number, number)
             if verdict == "apply":
                 self._levels(group, asks, bids)
             elif verdict == "gap":
                 self._again(group, source, f"changes before number {number} are missing")
+        elif state != "syncing":
+            source.early += 1
+            if source.early == _PATIENCE:
+                self._again(group, source, "the snapshot is missing")
 
     def _again(self, group: tuple[str], source: _Source, reason: str) -> None:
         """Give the book up and ask for a new snapshot: subscribing anew brings one."""

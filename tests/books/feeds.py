@@ -1,0 +1,41 @@
+"""How a bot follows the books of each venue, for `topgun.testing.truth`. One entry for each kind of feed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import topgun
+from topgun.exchanges import REGISTRY
+from topgun.testing.truth import Feed
+from topgun.testing.venues import VENUES
+
+if TYPE_CHECKING:
+    from topgun.testing.venue import Venue
+
+__all__ = ["FEEDS"]
+
+
+def _venue(name: str) -> type[Venue]:
+    venue: type[Venue] = import_module(VENUES[name], "topgun.testing").VENUE
+    return venue
+
+
+def _feed(venue: str, host: str, path: str, **kwargs: Any) -> Feed:
+    return Feed(venue=_venue(venue), url=f"wss://{host}{path}", host=REGISTRY[host], **kwargs)
+
+
+FEEDS: dict[str, Feed] = {
+    "bybit": _feed(
+        "bybit",
+        "stream.bybit.com",
+        "/v5/public/linear",
+        collection=topgun.BybitDataStore,
+        messages=[{"op": "subscribe", "args": ["orderbook.50.BTCUSDT", "orderbook.50.ETHUSDT"]}],
+        book="orderbook",
+        price="p",
+        size="v",
+        markets={name: {"s": name} for name in ("BTCUSDT", "ETHUSDT")},
+        limit=50,
+    ),
+}
