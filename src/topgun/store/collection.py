@@ -230,20 +230,21 @@ class DataStoreCollection:
         if self._failure(url, data):
             raise InitializeError(str(url.with_query(None)), data)
         for name in _several(self._RESPONSES.get(url.path, ())):
-            self._apply(name, data, url, response, logs)
+            taken = self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
-            if heard or not self._has_lost:
+            if taken and (heard or not self._has_lost):
                 self._turn("live", [name])
 
     def _listening(self) -> set[Any]:
         """Return the open sockets; none if one of them, perhaps the one that counts, is not subscribed yet."""
         return {*self._sockets} if all(getattr(ws, "subscribed", True) for ws in self._sockets) else set()
 
-    def _apply(self, name: str, data: Any, url: URL, response: Any, logs: Mapping[str, dict[Hashable, bool]]) -> None:
+    def _apply(self, name: str, data: Any, url: URL, response: Any, logs: Mapping[str, dict[Hashable, bool]]) -> bool:
+        """Give a response to a table; return whether it took it."""
         try:
             table = self._stores[name]
             with table._race.answering(logs[name]):
-                table._onresponse(data, url, requester_of(response))
+                return table._onresponse(data, url, requester_of(response)) is not False
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise InitializeError(str(url.with_query(None)), data) from error
 

@@ -230,8 +230,9 @@ class DataStore:
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         """Take a message that the collection routed here (a hook)."""
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        """Take the decoded answer of a request to `url` that the collection routed here (a hook)."""
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool | None:
+        """Take the decoded answer of a request to `url` that the collection routed here (a hook); False = skipped."""
+        return None
 
     def _enters(self, key: Any, row: Item) -> None:
         """Know that `row` has come under `key`, or has changed."""

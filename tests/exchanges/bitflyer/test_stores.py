@@ -647,7 +647,11 @@ async def test_refused_answer_raises(table: str) -> None:
 @pytest.mark.parametrize("data", [None, "maintenance", 1, {"Message": "An error has occurred."}, [None], [[]], [{}]])
 @pytest.mark.parametrize("table", [*ROWS, "collateral", "balance"])
 async def test_unexpected_answer_is_skipped(table: str, data: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """An answer of another form than documented is one warning and leaves the rows as they are."""
+    """An answer of another form than documented is one warning, and leaves the rows and what is known of them."""
+    fresh = bitFlyerDataStore()
+    await answer(fresh, f"get{table}", data)
+    assert fresh[table].state() == "stale"
+    caplog.clear()
     watched = Watched(bitFlyerDataStore)
     before = {
         "collateral": {"collateral": 1},

@@ -40,12 +40,15 @@ class Collateral(Estimate):
     https://lightning.bitflyer.com/docs#get-margin-status
     """
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        if rows := listed([data], url, {"collateral": is_number}):
-            for row in self:
-                self._merge(row, data)
-            if not len(self):
-                self._insert(rows)
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
+        rows = listed([data], url, {"collateral": is_number})
+        if rows is None:
+            return False
+        for row in self:
+            self._merge(row, data)
+        if not len(self):
+            self._insert(rows)
+        return True
 
     def realize(self, event: Item, opened_at: float, size: float) -> None:
         """Add the profit of one closed piece, rounded to whole yen as bitFlyer does: down for SELL, up for BUY.
@@ -85,11 +88,14 @@ class Positions(Estimate):
             else:
                 self._close(event)
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
         shape = {"product_code": is_text, "side": is_side, "price": is_amount, "size": is_amount}
-        if (rows := listed(data, url, shape)) is not None:
-            self._find_and_delete(scope(rows, url))
-            self._insert([self._six(row) for row in rows])
+        rows = listed(data, url, shape)
+        if rows is None:
+            return False
+        self._find_and_delete(scope(rows, url))
+        self._insert([self._six(row) for row in rows])
+        return True
 
     def _close(self, event: Item) -> None:
         left = event["size"]
@@ -128,9 +134,12 @@ class Balance(DataStore):
             self._add(base, (size if buy else -size) - commission)
             self._add(quote, -value if buy else value)
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        if rows := listed(data, url, {"currency_code": is_text, "amount": is_number}):
-            self._update(rows)
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
+        rows = listed(data, url, {"currency_code": is_text, "amount": is_number})
+        if rows is None:
+            return False
+        self._update(rows)
+        return True
 
     def _add(self, currency: str, change: Decimal) -> None:
         if (row := self.get({"currency_code": currency})) is not None:

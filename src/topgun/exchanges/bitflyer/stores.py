@@ -75,11 +75,13 @@ class Orders(DataStore):
     def _progress(self, row: Item, event: Item) -> None:
         """Let an event of another kind change or end its open order `row`."""
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        shape = dict.fromkeys((*self._KEYS, "product_code", self._STATE), is_text)
-        if (rows := listed(data, url, shape)) is not None:
-            self._find_and_delete(scope(rows, url))
-            self._insert([row for row in rows if row[self._STATE] == "ACTIVE"])
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
+        rows = listed(data, url, dict.fromkeys((*self._KEYS, "product_code", self._STATE), is_text))
+        if rows is None:
+            return False
+        self._find_and_delete(scope(rows, url))
+        self._insert([row for row in rows if row[self._STATE] == "ACTIVE"])
+        return True
 
 
 class ChildOrders(Orders):

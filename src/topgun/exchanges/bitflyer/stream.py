@@ -23,7 +23,7 @@ async def login(link: Link) -> None:
     """
     if link.credential is None:
         return
-    timestamp, nonce = link.clock.now().ms, link.clock.nonce(16)
+    timestamp, nonce = link.instant().ms, link.clock.nonce(16)
     signature = hmac_hex(link.credential.secret, f"{timestamp}{nonce}".encode())
     params = {"api_key": link.credential.key, "timestamp": timestamp, "nonce": nonce, "signature": signature}
     reply = link.expect(lambda msg: isinstance(msg, dict) and msg.get("id") == "auth")

@@ -28,7 +28,7 @@ async def login(link: Link) -> None:
     """
     if link.credential is None or "public" in link.url.parts:
         return
-    expires = link.clock.now().ms + _VALIDITY
+    expires = link.instant().ms + _VALIDITY
     signed = signature(link.credential.secret, f"GET/realtime{expires}".encode())
     reply = link.expect(lambda msg: isinstance(msg, dict) and msg.get("op") == "auth")
     await link.send_json({"op": "auth", "args": [link.credential.key, expires, signed]})
@@ -59,7 +59,7 @@ def sign_message(message: Any, link: Link) -> Any:
     header = message.get("header", {})
     if not isinstance(header, dict) or _STAMP in header:
         return message
-    return {**message, "header": {**header, _STAMP: str(link.clock.now().ms)}}
+    return {**message, "header": {**header, _STAMP: str(link.instant().ms)}}
 
 
 def forget(subscription: Any, unsubscription: Any) -> Any:
