@@ -43,7 +43,6 @@ def main(names: list[str], first: int, cases: int) -> int:
         first: The number of the first case.
         cases: How many.
     """
-    logging.disable(logging.CRITICAL)
     failed = 0
     for name in names or list(FEEDS):
         begun, sums, wrong = time.perf_counter(), Counter[str](), {}
@@ -62,5 +61,6 @@ def main(names: list[str], first: int, cases: int) -> int:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # what a store says of a hundred thousand gaps
     numbers = [int(each) for each in sys.argv[1:] if each.isdigit()]
     sys.exit(bool(main([each for each in sys.argv[1:] if not each.isdigit()], *(numbers or [0, 1000]))))
