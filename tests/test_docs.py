@@ -19,7 +19,7 @@ import topgun
 from tests.test_architecture import ALLOWED
 from topgun.exchanges import REGISTRY
 from topgun.testing import FakeExchange
-from topgun.testing.venues import DEFAULT, VENUES
+from topgun.testing.venues import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -98,7 +98,8 @@ async def test_programs_run(
     saved = save(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    exchange = max(VENUES, key=lambda name: (code.lower().count(name), name == DEFAULT))
+    names = [each.name for each in topgun.EXCHANGES]
+    exchange = max(names, key=lambda name: (code.lower().count(name), name == DEFAULT))
     try:
         async with FakeExchange(exchange, pace=0.05, apis=APIS):
             await run(code, name_of(page))

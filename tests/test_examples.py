@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import topgun
 from topgun.cli import bots
 from topgun.testing import FakeExchange
-from topgun.testing.venues import VENUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def exchange_of(path: Path) -> str:
 
 def test_there_are_examples() -> None:
     """One market maker for each exchange that the demo can play, at least."""
-    assert {exchange_of(path) for path in EXAMPLES if makes_markets(path)} == set(VENUES)
+    assert {exchange_of(path) for path in EXAMPLES if makes_markets(path)} == {each.name for each in topgun.EXCHANGES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
