@@ -193,16 +193,16 @@ def test_the_page_of_an_exchange_agrees_with_its_record(exchange: topgun.Exchang
     [(_, code)] = FENCE.findall(hosts)
     assert re.findall(r'"(\w+)": \[', code) == list(exchange.apis or (exchange.name,))
     rows = {row[1]: row[0] for row in re.findall(r"^(\| `(\w+)` .*)$", text, re.MULTILINE)}
-    collection = exchange.stores[0]
-    topics = {name: topic for name, topic in vars(collection).items() if isinstance(topic, topgun.Topic)}
-    assert [name for name in topics if f"`{name}`" not in text] == []
-    for name, topic in topics.items():
-        if name not in rows:  # one that the exchange has ended
-            continue
-        told = set(re.findall(r"`([^`]+)`", rows.pop(name)))
-        paths = {path for path, table in collection._RESPONSES.items() if topic.name in named(table)}
-        assert told >= {*topic.table._KEYS, *paths}, name
-        assert {each for each in told if each.startswith("/v")} == paths, name
+    for collection in exchange.stores:
+        topics = {name: topic for name, topic in vars(collection).items() if isinstance(topic, topgun.Topic)}
+        assert [name for name in topics if f"`{name}`" not in text] == []
+        for name, topic in topics.items():
+            if name not in rows:  # one that the exchange has ended
+                continue
+            told = set(re.findall(r"`([^`]+)`", rows.pop(name)))
+            paths = {path for path, table in collection._RESPONSES.items() if topic.name in named(table)}
+            assert told >= {*topic.table._KEYS, *paths}, name
+            assert {each for each in told if each.startswith("/")} == paths, name
     assert rows == {}
 
 

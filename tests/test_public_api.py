@@ -13,7 +13,7 @@ import topgun
 CLIENT = {"Client", "FetchResult", "NotJSONContent", "Auth", "Exchange", "Host", "EXCHANGES"}
 SOCKETS = {"ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue"}
 STORES = {"BookStore", "DataStore", "DataStoreCollection", "StoreChange", "StoreStream", "Topic"}
-EXCHANGE_STORES = {"BybitDataStore", "bitFlyerDataStore"}
+EXCHANGE_STORES = {"BybitDataStore", "CoincheckDataStore", "CoincheckPrivateDataStore", "bitFlyerDataStore"}
 
 
 def test_names() -> None:

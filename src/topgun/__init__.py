@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .exchanges import ALL as EXCHANGES
     from .exchanges.bitflyer import bitFlyerDataStore
     from .exchanges.bybit import BybitDataStore
+    from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
     from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
 
@@ -31,6 +32,8 @@ __all__ = [
     "BybitDataStore",
     "Client",
     "ClientWebSocketResponse",
+    "CoincheckDataStore",
+    "CoincheckPrivateDataStore",
     "DataStore",
     "DataStoreCollection",
     "Exchange",
@@ -52,6 +55,8 @@ _LATER: dict[str, tuple[str, str]] = {
     "EXCHANGES": ("exchanges", "ALL"),
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
+    "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),
+    "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),
     "store": ("store", ""),
     **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
     **{name: ("store", name) for name in ("StoreStream", "Topic")},

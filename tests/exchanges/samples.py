@@ -1,8 +1,9 @@
 """Play a case of the protocol sample set through a store and compare everything the case says.
 
 A case may hold: `initialize` (REST requests and responses fed first) or one `request` with its `response`;
-`messages` (fed in order); and what must come out: `expect` (rows of each table in store order; tables it does not
-name are empty), `expect_sorted`, `expect_attrs`, `expect_sent` (messages the store sent), `expect_warnings`.
+`messages` (fed in order), or `steps` (in order: a `message`, an `initialize`, or the name of a method of the table of
+orders with its argument); and what must come out: `expect` (rows of each table in store order; tables it does not name
+are empty), `expect_sorted`, `expect_attrs`, `expect_sent` (messages the store sent), `expect_warnings`.
 """
 
 from __future__ import annotations
@@ -103,6 +104,14 @@ async def play(collection: type[DataStoreCollection], case: dict[str, Any], capl
     for pair in [case] if "request" in case else case.get("initialize", []):
         await store.initialize(respond(pair["request"]["method"], pair["request"]["url"], pair["response"]))
     watched.feed(*case.get("messages", []))
+    for step in copy.deepcopy(case.get("steps", [])):
+        [(kind, given)] = step.items()
+        if kind == "message":
+            watched.feed(given)
+        elif kind == "initialize":
+            await store.initialize(respond(given["request"]["method"], given["request"]["url"], given["response"]))
+        else:
+            getattr(tables(store)["order"], kind)(given)
     await watched.check()
 
     assert {name: list(table) for name, table in tables(store).items()} == {

@@ -161,6 +161,10 @@ def test_damage_is_done_to_a_copy() -> None:
     }
     assert json.dumps(message) == before
     assert damaged(BOOK) == {"book": 2, "rows": [[None, None], ["100", "0"]]}
+    assert damaged(["BTC", {"asks": [["1", "2"]], "bids": [["3", "4"]]}]) == [
+        "BTC",
+        {"asks": [[None, None]], "bids": [["3", "4"]]},
+    ]
 
 
 async def test_silence() -> None:

@@ -85,16 +85,16 @@ class Screen:
 def _rows(title: str, table: DataStore | None, limit: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for row in islice(reversed(table), limit) if table is not None else ():
-        grid.add_row(str(first(row, "side", "S")), _size(row), "at", _price(row))
+        grid.add_row(str(first(row, "side", "S", "order_type")), _size(row), "at", _price(row))
     return Panel(grid, title=title, height=limit + 2)
 
 
 def _price(row: Item) -> str:
-    return _number(first(row, "price", "p", "entryPrice", "avgPrice"))
+    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate"))
 
 
 def _size(row: Item) -> str:
-    return _number(first(row, "size", "v", "qty"))
+    return _number(first(row, "size", "v", "qty", "amount", "pending_amount"))
 
 
 def _number(value: object) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Event", "Tables", "Watcher", "first"]
 
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
-FILLED = {"EXECUTION", "FILLED"}  # how venues say, in the message that ends an order, that it was filled
-PARTLY_FILLED = {"EXECUTION", "PARTIALLYFILLED"}  # the same for a message that leaves it in place
+FILLED = {"EXECUTION", "FILLED", "FILL"}  # how venues say, in the message that ends an order, that it was filled
+PARTLY_FILLED = {"EXECUTION", "PARTIALLYFILLED", "PARTIALLY_FILL"}  # the same for a message that leaves it in place
 
 
 def first(row: Item, *names: str) -> Any:
@@ -166,7 +166,11 @@ class Watcher:
     async def _follow_orders(self, orders: DataStore) -> None:
         async for change in orders.watch():
             said = {str(value).upper() for value in (change.source or {}).values()}
-            order = f"{first(change.data, 'side')} {first(change.data, 'size', 'qty')} at {first(change.data, 'price')}"
+            side, size = (
+                first(change.data, "side", "order_type"),
+                first(change.data, "size", "qty", "amount", "pending_amount"),
+            )
+            order = f"{side} {size} at {first(change.data, 'price', 'rate')}"
             if change.operation == "delete":
                 self.tell("fill" if said & FILLED else "order gone", order)
             elif change.operation == "insert" or change.source is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitflyer, bybit
+from . import bitflyer, bybit, coincheck
 
 __all__ = ["ALL", "REGISTRY"]
 
-ALL: tuple[Exchange, ...] = (bitflyer.EXCHANGE, bybit.EXCHANGE)
+ALL: tuple[Exchange, ...] = (bitflyer.EXCHANGE, bybit.EXCHANGE, coincheck.EXCHANGE)
 
 REGISTRY = Registry(ALL)

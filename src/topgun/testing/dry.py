@@ -134,3 +134,4 @@ class DrySocket:
                 else:
                     self.send_json_soon(message)
             await self.clock.sleep(1.0)
+        self._asking = {key: asked for key, asked in self._asking.items() if asked is not done}

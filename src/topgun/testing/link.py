@@ -191,6 +191,8 @@ def damaged(message: Any) -> Any:
             first = value[0]
             row = dict.fromkeys(first) if isinstance(first, dict) else [None] * len(first)
             return [row, *value[1:]]
+        if isinstance(value, list):
+            return [visit(each) for each in value]
         if isinstance(value, dict):
             return {key: visit(each) for key, each in value.items()}
         return value
