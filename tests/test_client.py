@@ -18,6 +18,7 @@ from topgun.auth import Auth
 from topgun.client import Client, FetchResult, NotJSONContent
 from topgun.errors import ClientClosed, ConfigError
 from topgun.exchange import requester_of
+from topgun.testing import FakeClock
 from topgun.version import __version__
 from topgun.ws import WebSocketApp
 
@@ -590,3 +591,10 @@ async def test_ws_connect_hands_everything_over() -> None:
         assert sent == ["s", b"b", '{"j": 1}']
     finally:
         await runner.cleanup()
+
+
+async def test_clock() -> None:
+    """The clock that was given is there for helpers to wait by."""
+    clock = FakeClock()
+    async with Client({}, clock=clock) as bot:
+        assert bot.clock is clock

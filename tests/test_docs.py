@@ -213,7 +213,10 @@ def named(tables: str | tuple[str, ...]) -> tuple[str, ...]:
 
 # --- the reference ---
 
-PUBLIC = ("topgun", *(f"topgun.{name}" for name in "errors exchange store typedefs testing testing.plugin".split()))
+PUBLIC = (
+    "topgun",
+    *(f"topgun.{name}" for name in "errors exchange helpers.bitbank store typedefs testing testing.plugin".split()),
+)
 BESIDES = [  # of modules that hold other things too, which the parts of the client share
     "topgun.clock.Clock",
     "topgun.clock.Instant",

@@ -23,6 +23,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SENDING = (
     "/exchange/orders",
     "/order/create",
+    "/user/spot/order",
     "/sendchildorder",
 )  # fmt: skip
 GRACE = 15.0  # s a bot may take beyond its time

@@ -13,7 +13,14 @@ import topgun
 CLIENT = {"Client", "FetchResult", "NotJSONContent", "Auth", "Exchange", "Host", "EXCHANGES"}
 SOCKETS = {"ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue"}
 STORES = {"BookStore", "DataStore", "DataStoreCollection", "StoreChange", "StoreStream", "Topic"}
-EXCHANGE_STORES = {"BybitDataStore", "CoincheckDataStore", "CoincheckPrivateDataStore", "bitFlyerDataStore"}
+EXCHANGE_STORES = {
+    "BybitDataStore",
+    "CoincheckDataStore",
+    "CoincheckPrivateDataStore",
+    "bitFlyerDataStore",
+    "bitbankDataStore",
+    "bitbankPrivateDataStore",
+}
 
 
 def test_names() -> None:
@@ -25,7 +32,7 @@ def test_names() -> None:
 
 def test_names_that_are_loaded_later() -> None:
     """What is loaded at its first use is listed before it, and a name that does not exist is an AttributeError."""
-    assert set(topgun.__all__) | {"store", "ws", "exchanges"} <= set(dir(topgun))
+    assert set(topgun.__all__) | {"store", "ws", "exchanges", "helpers"} <= set(dir(topgun))
     assert topgun.ws.WebSocketApp is topgun.WebSocketApp
     with pytest.raises(AttributeError, match="no attribute 'GMODataStore'"):
         getattr(topgun, "GMODataStore")  # noqa: B009  (a type checker would object to the plain form)

@@ -19,6 +19,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .exchanges import ALL as EXCHANGES
+    from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
@@ -47,16 +48,21 @@ __all__ = [
     "WebSocketQueue",
     "__version__",
     "bitFlyerDataStore",
+    "bitbankDataStore",
+    "bitbankPrivateDataStore",
 ]
 
 # What is loaded later: name -> module below this one, and the name there (without one: the module itself).
 _LATER: dict[str, tuple[str, str]] = {
     "exchanges": ("exchanges", ""),
     "EXCHANGES": ("exchanges", "ALL"),
+    "bitbankDataStore": ("exchanges.bitbank", "bitbankDataStore"),
+    "bitbankPrivateDataStore": ("exchanges.bitbank", "bitbankPrivateDataStore"),
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),
     "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),
+    "helpers": ("helpers", ""),
     "store": ("store", ""),
     **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
     **{name: ("store", name) for name in ("StoreStream", "Topic")},

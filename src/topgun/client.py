@@ -115,6 +115,11 @@ class Client:
         return self._session.closed
 
     @property
+    def clock(self) -> Clock:
+        """The clock that this client signs, waits and reconnects by."""
+        return self._wiring.clock
+
+    @property
     def apps(self) -> tuple[WebSocketApp, ...]:
         """The sockets that were opened with `ws_connect` and are not closed."""
         return tuple(self._wiring.apps)

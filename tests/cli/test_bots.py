@@ -15,6 +15,7 @@ BOT = """
 import os, topgun
 async def main():
     async with topgun.Client() as client:
+        topgun.bitFlyerDataStore(heal=False)
         print(os.environ["BOT_COLOUR"], os.getcwd(), __name__)
 """
 
@@ -43,8 +44,9 @@ async def test_a_bot_runs_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture
     """A bot runs in the given folder and environment, both put back after it, and its clients are collected."""
     path, before = tmp_path / "bot.py", (Path.cwd(), dict(os.environ), topgun.Client)
     path.write_text(BOT)
-    with bots.clients_made() as clients:
+    with bots.clients_made() as clients, bots.stores_made() as stores:
         await bots.run(path, tmp_path, {"BOT_COLOUR": "blue"})
     assert capsys.readouterr().out == f"blue {tmp_path} topgun.example\n"
     assert [client.closed for client in clients] == [True]
+    assert [type(store) for store in stores] == [topgun.bitFlyerDataStore]
     assert (Path.cwd(), dict(os.environ), topgun.Client) == before

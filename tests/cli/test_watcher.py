@@ -11,6 +11,7 @@ from tests.support import until
 from topgun import BookStore, DataStore, DataStoreCollection, Topic
 from topgun.cli.watcher import Event, Tables, Watcher, first
 from topgun.ws import State
+from topgun.ws.reader import Handlers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +41,7 @@ class App:
 
     def __init__(self, *handlers: Any) -> None:
         self.url = "wss://example.test/ws?token=secret"
-        self.handlers = SimpleNamespace(json=handlers)
+        self.handlers = Handlers(json=handlers)
         self.current_ws: object | None = None
         self.state = State.CONNECTING
 
@@ -150,6 +151,25 @@ async def test_orders_that_rest_fill_and_go() -> None:
             ("order resting", "BUY 2 at 10"),
             ("order gone", "BUY 2 at 10"),
         ]
+
+
+async def test_tables_fed_with_texts_and_tables_that_no_socket_feeds() -> None:
+    """A collection is found behind a handler of texts, and among the stores that were made; each is followed once."""
+    venue, other = Venue(), Venue()
+    app = App()
+    app.handlers = Handlers(text=(venue.onmessage,))
+    watcher = Watcher(lambda: [SimpleNamespace(apps=[app])], lambda event: None, lambda: [venue, other])  # type: ignore[list-item]
+    task = asyncio.create_task(watcher.run())
+    await until(lambda: watcher.apps)
+    await asyncio.sleep(0.05)
+    for store in (venue, other):
+        store.orders._insert([{"id": 1, "side": "buy", "amount": "2", "price": "10"}])
+        store.orders._delete([{"id": 1, "status": "FULLY_FILLED"}])
+    await until(lambda: len(watcher.events) == 4)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert kinds(watcher) == ["order resting", "fill"] * 2
+    assert watcher.events[0].detail == "buy 2 at 10"
 
 
 async def test_saw_waits_for_what_is_new() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,7 +13,7 @@ from tests.support import until
 from topgun.errors import ConfigError
 from topgun.seam import active_connector
 from topgun.testing import FakeClock, FakeExchange
-from topgun.testing.venue import hmac_hex
+from topgun.testing.venue import Reply, hmac_hex
 from topgun.testing.venues import DEFAULT, VENUES
 
 from .toy import REST, SOCKET, STREAM, echoed, hear, numbers, subscribed, toy
@@ -42,6 +43,31 @@ async def test_requests_are_answered_and_kept() -> None:
         )
         assert (first.verified, first.status, second.verified, second.status) == (True, 200, False, 200)
         assert "{" not in repr(first)
+
+
+async def test_a_long_poll_waits_for_its_answer() -> None:
+    """A venue may answer later; such a request counts as accepted at once, and suffers what befalls its answer."""
+    async with toy() as (fake, session):
+        venue: Any = fake._venues[0]
+        lost = asyncio.create_task(session.post(f"{URL}/later"))  # a GET would be sent again by aiohttp
+        await until(lambda: [request.status for request in fake.requests] == [200])
+        assert not lost.done()
+        fake.lose_reply()
+        venue.later.set_result(Reply({"late": True}))
+        with pytest.raises(aiohttp.ClientError):
+            await lost
+        question = asyncio.create_task(session.get(f"{URL}/later"))
+        await until(lambda: [request.status for request in fake.requests] == [200, 200])
+        venue.later.set_result(Reply({"late": True}, 203))
+        async with await question as response:
+            assert (response.status, await response.json()) == (203, {"late": True})
+        assert fake.requests[1].status == 203
+        cut = asyncio.create_task(session.post(f"{URL}/later"))
+        await until(lambda: len(fake.requests) == 3 and fake.requests[2].status == 200)
+        fake.drop(host="another")
+        fake.drop(host=REST)
+        with pytest.raises(aiohttp.ClientError):
+            await cut
 
 
 async def test_every_client_made_meanwhile_leads_here() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +16,7 @@ from topgun.testing.venue import Reply, Request, Venue, hmac_hex
 from topgun.testing.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Sequence
 
     from aiohttp import ClientSession, ClientWebSocketResponse
 
@@ -50,8 +51,11 @@ class Toy(Venue):
     def verified(self, request: Request) -> bool:
         return request.headers.get("X-SIGN") == hmac_hex(self.apis["toy"][1], request.target.encode() + request.body)
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply | Awaitable[Reply]:
         self.executed.append(request.url.path)
+        if request.url.path == "/later":
+            self.later: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            return self.later
         if request.url.path == "/empty":
             return Reply()
         return Reply({"query": request.query, "body": request.json()}, headers={"X-Seen": "yes"})

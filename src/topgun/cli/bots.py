@@ -12,11 +12,12 @@ from unittest.mock import patch
 
 from ..client import Client
 from ..errors import ConfigError
+from ..store import DataStoreCollection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["clients_made", "example", "run"]
+__all__ = ["clients_made", "example", "run", "stores_made"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -48,6 +49,20 @@ def clients_made() -> Iterator[list[Client]]:
             made.append(self)
 
     with patch.object(sys.modules[__name__.split(".", maxsplit=1)[0]], "Client", Seen):
+        yield made
+
+
+@contextmanager
+def stores_made() -> Iterator[list[DataStoreCollection]]:
+    """Collect the stores that are made inside the ``with``, also those that no socket feeds."""
+    made: list[DataStoreCollection] = []
+    init = DataStoreCollection.__init__
+
+    def seen(store: DataStoreCollection, **options: Any) -> None:
+        init(store, **options)
+        made.append(store)
+
+    with patch.object(DataStoreCollection, "__init__", seen):
         yield made
 
 

@@ -14,7 +14,7 @@ from rich.live import Live
 
 from ..testing import FakeExchange
 from ..testing.venues import DEFAULT
-from .bots import clients_made, example, run
+from .bots import clients_made, example, run, stores_made
 from .screen import Screen
 from .watcher import Event, Watcher
 
@@ -53,8 +53,8 @@ async def _play(fake: FakeExchange, path: Path, seconds: float, *, plain: bool) 
     title = f"{path.name} against a fake exchange, {seconds:g} s"
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        clients = stack.enter_context(clients_made())
-        watcher = Watcher(lambda: clients, _print if plain else _nothing)
+        clients, stores = stack.enter_context(clients_made()), stack.enter_context(stores_made())
+        watcher = Watcher(lambda: clients, _print if plain else _nothing, lambda: stores)
         stack.enter_context(_heard(watcher))
         await stack.enter_async_context(fake)
         if plain:

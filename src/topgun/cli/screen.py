@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..ws.texts import place
-from .watcher import first
+from .watcher import SIZES, first
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -94,7 +94,7 @@ def _price(row: Item) -> str:
 
 
 def _size(row: Item) -> str:
-    return _number(first(row, "size", "v", "qty", "amount", "pending_amount"))
+    return _number(first(row, *SIZES))
 
 
 def _number(value: object) -> str:

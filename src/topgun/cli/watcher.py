@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from ..typedefs import Item
     from ..ws import WebSocketApp
 
-__all__ = ["Event", "Tables", "Watcher", "first"]
+__all__ = ["SIZES", "Event", "Tables", "Watcher", "first"]
 
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
-FILLED = {"EXECUTION", "FILLED", "FILL"}  # how venues say, in the message that ends an order, that it was filled
-PARTLY_FILLED = {"EXECUTION", "PARTIALLYFILLED", "PARTIALLY_FILL"}  # the same for a message that leaves it in place
+SIZES = ("size", "v", "qty", "amount", "pending_amount", "start_amount")  # how venues call the size of something
+# how venues say, in the message that ends an order, that it was filled
+FILLED = {"EXECUTION", "FILL", "FILLED", "FULLY_FILLED"}
+# the same for a message that leaves it in place
+PARTLY_FILLED = {"EXECUTION", "PARTIALLYFILLED", "PARTIALLY_FILL", "PARTIALLY_FILLED"}
 
 
 def first(row: Item, *names: str) -> Any:
@@ -70,9 +74,9 @@ class Tables:
                 kind = "book"
             elif name.endswith(("order", "orders")):
                 kind = "orders"
-            elif name.startswith("position"):
+            elif name.startswith("position") or name.endswith("position"):
                 kind = "positions"
-            elif name.startswith(("trade", "execution")):
+            elif name.startswith(("trade", "execution", "transaction")):
                 kind = "trades"
             else:
                 continue
@@ -86,6 +90,7 @@ class Watcher:
     Args:
         clients: Asked again and again for the clients that the bot has made so far.
         say: Called with each `Event`.
+        stores: Asked likewise for the stores; those that sockets feed are found without it.
 
     Attributes:
         apps: The bot's sockets, oldest first.
@@ -93,12 +98,18 @@ class Watcher:
         events: Everything that was said.
     """
 
-    def __init__(self, clients: Callable[[], Iterable[Client]], say: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        clients: Callable[[], Iterable[Client]],
+        say: Callable[[Event], None],
+        stores: Callable[[], Iterable[DataStoreCollection]] = tuple,
+    ) -> None:
         self.apps: list[WebSocketApp] = []
         self.tables = Tables()
         self.events: list[Event] = []
         self._clients = clients
         self._say = say
+        self._stores = stores
         self._start = monotonic()
         self._collections: list[DataStoreCollection] = []
 
@@ -120,12 +131,13 @@ class Watcher:
                 for app in [app for client in self._clients() for app in client.apps if app not in self.apps]:
                     self.apps.append(app)
                     tasks.create_task(self._follow_socket(app))
-                    for collection in _fed_by(app):
-                        if not any(collection is known for known in self._collections):
-                            self._collections.append(collection)
-                            self.tables.take(collection)
-                            for work in self._follow_tables(collection):
-                                tasks.create_task(work)
+                fed = (collection for app in self.apps for collection in _fed_by(app))
+                for collection in chain(self._stores(), fed):
+                    if not any(collection is known for known in self._collections):
+                        self._collections.append(collection)
+                        self.tables.take(collection)
+                        for work in self._follow_tables(collection):
+                            tasks.create_task(work)
                 await asyncio.sleep(POLL)
 
     async def _follow_socket(self, app: WebSocketApp) -> None:
@@ -166,10 +178,7 @@ class Watcher:
     async def _follow_orders(self, orders: DataStore) -> None:
         async for change in orders.watch():
             said = {str(value).upper() for value in (change.source or {}).values()}
-            side, size = (
-                first(change.data, "side", "order_type"),
-                first(change.data, "size", "qty", "amount", "pending_amount"),
-            )
+            side, size = first(change.data, "side", "order_type"), first(change.data, *SIZES)
             order = f"{side} {size} at {first(change.data, 'price', 'rate')}"
             if change.operation == "delete":
                 self.tell("fill" if said & FILLED else "order gone", order)
@@ -181,7 +190,7 @@ class Watcher:
 
 def _fed_by(app: WebSocketApp) -> Iterator[DataStoreCollection]:
     """Yield the collections whose ``onmessage`` is a handler of `app`."""
-    for handler in app.handlers.json:
+    for handler in chain(*app.handlers):
         owner = getattr(handler, "__self__", None)
         if isinstance(owner, DataStoreCollection):
             yield owner

@@ -17,12 +17,12 @@ from ..errors import ConfigError
 from ..seam import use_connector
 from .link import Link
 from .script import Script
-from .venue import LiveMarket, Request, Venue
+from .venue import LiveMarket, Reply, Request, Venue
 from .venues import DEFAULT, VENUES
 from .wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
@@ -41,7 +41,8 @@ class SeenRequest:
 
     Attributes:
         verified: Its signature is right; a handshake counts as verified where the exchange does not sign it.
-        status: What was answered; ``None`` while, or because, nothing was.
+        status: What was answered; ``None`` while, or because, nothing was. A long poll has 200 as soon as it is
+            accepted.
     """
 
     method: str
@@ -103,6 +104,7 @@ class FakeExchange(Script):
         self.apis: dict[str, list[str]] = {name: api for venue in self._venues for name, api in venue.apis.items()}
         self._wire = Wire(self._by_host, self._handle)
         self._pace = pace
+        self._held: set[tuple[str, str, asyncio.Transport]] = set()  # long polls that wait: host, path and connection
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
         self._stack = AsyncExitStack()
@@ -214,6 +216,14 @@ class FakeExchange(Script):
         """Return the open sockets."""
         return [link for link in self.connections if link.open]
 
+    def drop(self, *, host: str = "", path: str = "", lasting: bool = False) -> Fault:
+        """Cut the TCP connection under sockets and under long polls that wait, without a goodbye."""
+        fault = super().drop(host=host, path=path, lasting=lasting)
+        for where, what, transport in list(self._held):
+            if fault.concerns(where, what):
+                transport.abort()
+        return fault
+
     def redirect(self, to: str, status: int = 302, *, host: str = "", path: str = "", times: int | None = 1) -> Fault:
         """Answer the next HTTP request with a redirect; it is not executed. The fake answers on the new host too."""
         target = URL(to).host
@@ -286,6 +296,9 @@ class FakeExchange(Script):
         self, venue: Venue, request: Request, raw: web.BaseRequest, seen: SeenRequest
     ) -> web.StreamResponse:
         reply = venue.answer(request)
+        if not isinstance(reply, Reply):
+            seen.status = 200
+            reply = await self._hold(reply, raw, seen)
         if slow := self.faults.take("slow_reply", seen.host, seen.path):
             await self.clock.sleep(slow.value["seconds"])
         if self.faults.take("lose_reply", seen.host, seen.path) and raw.transport is not None:
@@ -295,3 +308,13 @@ class FakeExchange(Script):
         if reply.data is None:
             return web.Response(status=reply.status, headers=reply.headers)
         return web.json_response(reply.data, status=reply.status, headers=reply.headers)
+
+    async def _hold(self, reply: Awaitable[Reply], raw: web.BaseRequest, seen: SeenRequest) -> Reply:
+        """Wait for the answer to a long poll."""
+        assert raw.transport is not None  # noqa: S101  (the connection that it has just come by)
+        held = seen.host, seen.path, raw.transport
+        self._held.add(held)
+        try:
+            return await reply
+        finally:
+            self._held.discard(held)

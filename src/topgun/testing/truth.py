@@ -155,7 +155,9 @@ class Truth:
         asked = [each for each in self._waiting if isinstance(each, Question) and each.reply is None]
         if asked:
             moment = asked[number % len(asked)]
-            moment.reply = self._venue.answer(moment.request)
+            reply = self._venue.answer(moment.request)
+            assert isinstance(reply, Reply)  # noqa: S101  (no book is asked for with a long poll)
+            moment.reply = reply
 
     def answer(self, number: int = 0) -> None:
         """Let an HTTP answer arrive."""

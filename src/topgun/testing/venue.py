@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from multidict import CIMultiDictProxy
     from yarl import URL
@@ -105,8 +105,8 @@ class Venue(ABC):
         """Tell whether a request carries a right signature, or is a handshake, which this venue does not sign."""
 
     @abstractmethod
-    def answer(self, request: Request) -> Reply:
-        """Execute a request."""
+    def answer(self, request: Request) -> Reply | Awaitable[Reply]:
+        """Execute a request; return something to await for a long poll, which is answered when something happens."""
 
     @abstractmethod
     def hear(self, link: Link, frame: str | bytes) -> None:

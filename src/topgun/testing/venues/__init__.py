@@ -4,7 +4,12 @@ from __future__ import annotations
 
 __all__ = ["DEFAULT", "VENUES"]
 
-VENUES = {"bitflyer": ".venues.bitflyer", "bybit": ".venues.bybit", "coincheck": ".venues.coincheck"}
+VENUES = {
+    "bitbank": ".venues.bitbank",
+    "bitflyer": ".venues.bitflyer",
+    "bybit": ".venues.bybit",
+    "coincheck": ".venues.coincheck",
+}
 """The package of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
 
 DEFAULT = "bitflyer"

@@ -1,0 +1,7 @@
+"""What makes one exchange easier to use; nothing else of topgun needs it."""
+
+from __future__ import annotations
+
+from . import bitbank
+
+__all__ = ["bitbank"]
