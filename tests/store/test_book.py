@@ -517,6 +517,24 @@ def test_resync(caplog: pytest.LogCaptureFixture) -> None:
     assert "book BTC: numbers 5 to 6 are missing" in caplog.text
 
 
+def test_resync_again_and_again() -> None:
+    """What a book asked for at one loss is done with at the next: that one has a request of its own."""
+    book, ws = Book(), Socket()
+    book._resync(ONE, "gap", ws, [1])
+    book._resync(ONE, "still", ws, [1])
+    first, second = (done for _, _, done in ws.snapshot_requests)
+    assert not first()
+    assert not second()
+    book._replace(ONE, [("2", "1")], [("1", "1")])
+    book._mark(ONE, "live", ws=ws)
+    assert first()
+    book._resync(ONE, "gap", ws, [1])
+    third = ws.snapshot_requests[2][2]
+    assert first()
+    assert second()
+    assert not third()
+
+
 def test_resync_of_a_book_that_the_socket_never_began() -> None:
     """A book whose first message was wrong is stale as soon as the socket that was asked is lost."""
     book, ws = Book(), Socket()

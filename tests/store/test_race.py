@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import FakeSocket, respond, until
@@ -146,6 +146,7 @@ async def test_rows_without_their_key(exchange: Exchange) -> None:
     assert len(exchange.store.orders) == 2
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=12),
     st.integers(0, 12),

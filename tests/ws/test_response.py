@@ -243,18 +243,26 @@ async def test_request_snapshot_asks_until_it_is_there(net: Bench) -> None:
     await until(lambda: peer.received[-1] == "again")
 
 
-async def test_new_need_for_a_snapshot_is_not_kept_waiting(net: Bench) -> None:
-    """A request whose predecessor got its snapshot but still sleeps is sent at once."""
+async def test_new_need_for_a_snapshot(net: Bench) -> None:
+    """A request whose predecessor got its snapshot goes out 1.92 s after it, however long that one would sleep."""
     state = {"done": False}
     _, ws = await opened(net)
     peer = net.server.peer
     ws.request_snapshot("book", ["one"], lambda: state["done"])
     await until(lambda: len(peer.received) == 1)
+    await net.clock.advance(1.92)
+    await until(lambda: len(peer.received) == 2)  # the next time would be after 3.1 s
+    await net.clock.advance(1.0)
     state["done"] = True
     ws.request_snapshot("book", ["two"], lambda: False)
-    await until(lambda: peer.received == ["one", "two"])
+    await until(lambda: len(net.clock.sleeps) == 3)
+    await net.clock.advance(0.91)
+    assert peer.received == ["one", "one"]
+    await net.clock.advance(0.01)
+    await until(lambda: peer.received == ["one", "one", "two"])
+    state["done"] = False
     await net.clock.advance(1.92)
-    await until(lambda: peer.received == ["one", "two", "two"])
+    await until(lambda: peer.received == ["one", "one", "two", "two"])
 
 
 async def test_request_snapshot_by_http(net: Bench, caplog: pytest.LogCaptureFixture) -> None:

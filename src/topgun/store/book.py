@@ -42,7 +42,7 @@ class BookStore(DataStore):
     """A table of order books: a row for each level of each side.
 
     A subclass names the fields and calls `_replace` for snapshots, `_levels` for changes, `_mark` for what is known
-    of a book and `_resync` when something is missing.
+    of a book, `_resync` when something is missing.
 
     Attributes:
         status: A table with a row for each book: the fields that name it, ``state`` and ``reason``.
@@ -51,8 +51,7 @@ class BookStore(DataStore):
 
     _KEYS: ClassVar[Sequence[str]] = ("symbol", "side", "price")
     _MAXLEN = None  # a book that silently loses levels is a wrong book
-    _GROUP: ClassVar[Sequence[str]] = ("symbol",)
-    """The fields that name one book."""
+    _GROUP: ClassVar[Sequence[str]] = ("symbol",)  # the fields that name one book
     _SIDE: ClassVar[str] = "side"
     _ASK: ClassVar[str] = "ask"
     _BID: ClassVar[str] = "bid"
@@ -78,6 +77,7 @@ class BookStore(DataStore):
         self.status: DataStore = _Status(f"{name or 'book'}.status", keys=self._GROUP)
         self._books: dict[tuple[Any, ...], _Book] = {}
         self._states: dict[tuple[Any, ...], str] = {}
+        self._losses: dict[tuple[Any, ...], int] = {}  # how often each book was given up
         self._feeds: dict[Any, dict[tuple[Any, ...], None]] = {}  # the books that each open socket keeps right
         self._strays: dict[Any, tuple[int, Item]] = {}  # rows of a foreign side, by key, and when they came
         self._table: dict[Any, Item] | None = None
@@ -252,11 +252,12 @@ class BookStore(DataStore):
             key: Names the request where one request serves several books.
         """
         logger.warning("%s %s: %s", self.name, " ".join(map(str, group)), reason)
+        loss = self._losses[group] = self._losses.get(group, 0) + (self._states.get(group) != "syncing")
         self._drop(group)
         self._mark(group, "syncing", reason, ws)
         if self.heal and ws is not None and messages:
             name = (id(self), group) if key is None else key
-            ws.request_snapshot(name, messages, lambda: self._states[group] != "syncing")
+            ws.request_snapshot(name, messages, lambda: (self._states[group], self._losses[group]) != ("syncing", loss))
 
     # --- inside ---
 
@@ -389,12 +390,11 @@ class BookStore(DataStore):
         assert len(self) == len(self._data)
         for side in (side for book in self._books.values() for side in book):
             assert side.sizes.keys() == side.born.keys() >= side.rows.keys()
-            assert list(side.born.values()) == sorted(side.born.values())
+            assert [*side.born.values()] == sorted(side.born.values())
             for price, size in side.sizes.items():
                 row = self._data[*side.key, price]
                 assert row is side.rows[price] is self.get(row)
                 assert row.items() >= side.blank.items()
                 assert (row[self._PRICE], row.get(self._SIZE)) == (price, size)
             prices = [float(row[self._PRICE]) for row in side.top()]
-            assert prices == sorted(prices, reverse=side.blank[self._SIDE] == self._BID)
-            assert len(prices) == len(side.sizes)
+            assert prices == sorted(map(float, side.sizes), reverse=side.blank[self._SIDE] == self._BID)

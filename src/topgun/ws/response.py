@@ -49,6 +49,7 @@ class ClientWebSocketResponse:
         self._soon: deque[Any] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._asking: dict[Hashable, tuple[asyncio.Task[None], Callable[[], bool]]] = {}
+        self._asked: dict[Hashable, float] = {}  # when it was asked last, by the monotonic clock
 
     def __repr__(self) -> str:
         return f"<ClientWebSocketResponse {self._connection.place} {'closed' if self.closed else 'open'}>"
@@ -162,7 +163,8 @@ class ClientWebSocketResponse:
         """Send `messages` now and, with growing waits (1.92 s to 60 s), again until ``done()``.
 
         Args:
-            key: While a request with this key is under way, further ones are ignored.
+            key: While a request with this key is under way, further ones are ignored; one that follows on another
+                waits until 1.92 s have passed since.
             messages: ``str`` and ``bytes`` are sent as they are, anything else as JSON. A callable is called and
                 awaited, one at a time for all keys: for snapshots that come by HTTP.
             done: Tells whether the snapshot has arrived.
@@ -172,7 +174,8 @@ class ClientWebSocketResponse:
             return
         if earlier:
             earlier[0].cancel()  # it got its snapshot but sleeps; the new need begins anew
-        self._asking[key] = (self._connection.spawn(self._ask(messages, done), "asking for a snapshot"), done)
+        asking = self._connection.spawn(self._ask(key, messages, done), "asking for a snapshot")
+        self._asking[key] = asking, done
 
     async def _send(self, send: Callable[[], Awaitable[None]]) -> None:
         limit = self._connection.host.limit
@@ -197,16 +200,20 @@ class ClientWebSocketResponse:
         try:
             await self._send_any(message)
         except Exception as error:  # noqa: BLE001  (whatever it is: one message is lost, the others are sent)
-            logger.error("%s: message not sent: %s", self._connection.place, self._connection.tell(error))  # noqa: TRY400
+            what = "snapshot not fetched" if callable(message) else "message not sent"
+            logger.error("%s: %s: %s", self._connection.place, what, self._connection.tell(error))  # noqa: TRY400
 
     async def _send_queued(self) -> None:
         while self._soon:
             await self._send_logged(self._soon.popleft())
 
-    async def _ask(self, messages: Sequence[Any], done: Callable[[], bool]) -> None:
+    async def _ask(self, key: Hashable, messages: Sequence[Any], done: Callable[[], bool]) -> None:
         waits = growing(MINIMUM, MAXIMUM, FACTOR)
         try:
+            if (left := self._asked.get(key, -MINIMUM) + MINIMUM - self.clock.monotonic()) > 0:
+                await self.clock.sleep(left)
             while True:
+                self._asked[key] = self.clock.monotonic()
                 for message in messages:
                     await self._send_logged(message)
                 await self.clock.sleep(next(waits))
