@@ -24,6 +24,7 @@ SENDING = (
     "/exchange/orders",
     "/order/create",
     "/user/spot/order",
+    "/orders/place",
     "/sendchildorder",
 )  # fmt: skip
 GRACE = 15.0  # s a bot may take beyond its time

@@ -14,6 +14,7 @@ CLIENT = {"Client", "FetchResult", "NotJSONContent", "Auth", "Exchange", "Host",
 SOCKETS = {"ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue"}
 STORES = {"BookStore", "DataStore", "DataStoreCollection", "StoreChange", "StoreStream", "Topic"}
 EXCHANGE_STORES = {
+    "BitTradeDataStore",
     "BybitDataStore",
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",

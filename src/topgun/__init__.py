@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .exchanges import ALL as EXCHANGES
     from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
+    from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXCHANGES",
     "Auth",
+    "BitTradeDataStore",
     "BookStore",
     "BybitDataStore",
     "Client",
@@ -59,6 +61,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "bitbankDataStore": ("exchanges.bitbank", "bitbankDataStore"),
     "bitbankPrivateDataStore": ("exchanges.bitbank", "bitbankPrivateDataStore"),
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
+    "BitTradeDataStore": ("exchanges.bittrade", "BitTradeDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),
     "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),

@@ -26,6 +26,18 @@ def _feed(venue: str, host: str, path: str, **kwargs: Any) -> Feed:
 
 
 FEEDS: dict[str, Feed] = {
+    "bittrade": _feed(
+        "bittrade",
+        "api-cloud.bittrade.co.jp",
+        "/ws",
+        collection=topgun.BitTradeDataStore,
+        messages=[{word: f"market.{name}.mbp.150"} for name in ("btcjpy", "ethjpy") for word in ("sub", "req")],
+        book="mbp",
+        price="price",
+        size="size",
+        markets={name: {"symbol": name} for name in ("btcjpy", "ethjpy")},
+        limit=150,
+    ),
     "bybit": _feed(
         "bybit",
         "stream.bybit.com",

@@ -172,6 +172,15 @@ async def test_tables_fed_with_texts_and_tables_that_no_socket_feeds() -> None:
     assert watcher.events[0].detail == "buy 2 at 10"
 
 
+async def test_orders_in_another_spelling() -> None:
+    """Where side and kind are one word, and price and size have longer names, they are told all the same."""
+    venue = Venue()
+    async with watching(App(venue.onmessage)) as watcher:
+        venue.orders._insert([{"id": 1, "type": "buy-limit", "orderSize": "2", "orderPrice": "10"}])
+        await until(lambda: watcher.events)
+        assert watcher.events[-1].detail == "buy-limit 2 at 10"
+
+
 async def test_saw_waits_for_what_is_new() -> None:
     """Waiting for an event counts from a given one on, whatever the order of the kinds."""
     watcher = Watcher(list, lambda event: None)

@@ -85,12 +85,12 @@ class Screen:
 def _rows(title: str, table: DataStore | None, limit: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for row in islice(reversed(table), limit) if table is not None else ():
-        grid.add_row(str(first(row, "side", "S", "order_type")), _size(row), "at", _price(row))
+        grid.add_row(str(first(row, "side", "S", "direction", "order_type", "type")), _size(row), "at", _price(row))
     return Panel(grid, title=title, height=limit + 2)
 
 
 def _price(row: Item) -> str:
-    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate"))
+    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate", "orderPrice"))
 
 
 def _size(row: Item) -> str:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitbank, bitflyer, bybit, coincheck
+from . import bitbank, bitflyer, bittrade, bybit, coincheck
 
 __all__ = ["ALL", "REGISTRY"]
 
-ALL: tuple[Exchange, ...] = (bitbank.EXCHANGE, bitflyer.EXCHANGE, bybit.EXCHANGE, coincheck.EXCHANGE)
+ALL: tuple[Exchange, ...] = (
+    bitbank.EXCHANGE,
+    bitflyer.EXCHANGE,
+    bittrade.EXCHANGE,
+    bybit.EXCHANGE,
+    coincheck.EXCHANGE,
+)
 
 REGISTRY = Registry(ALL)
