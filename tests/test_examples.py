@@ -26,6 +26,7 @@ SENDING = (
     "/user/spot/order",
     "/orders/place",
     "/sendchildorder",
+    "/trade/order",
 )  # fmt: skip
 GRACE = 15.0  # s a bot may take beyond its time
 

@@ -18,6 +18,7 @@ EXCHANGE_STORES = {
     "BybitDataStore",
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",
+    "OKJDataStore",
     "bitFlyerDataStore",
     "bitbankDataStore",
     "bitbankPrivateDataStore",

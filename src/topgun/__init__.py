@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
+    from .exchanges.okj import OKJDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
     from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
 
@@ -43,6 +44,7 @@ __all__ = [
     "FetchResult",
     "Host",
     "NotJSONContent",
+    "OKJDataStore",
     "StoreChange",
     "StoreStream",
     "Topic",
@@ -66,6 +68,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),
     "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),
     "helpers": ("helpers", ""),
+    "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "store": ("store", ""),
     **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
     **{name: ("store", name) for name in ("StoreStream", "Topic")},

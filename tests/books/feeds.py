@@ -50,4 +50,30 @@ FEEDS: dict[str, Feed] = {
         markets={name: {"s": name} for name in ("BTCUSDT", "ETHUSDT")},
         limit=50,
     ),
+    "okj v3": _feed(
+        "okj",
+        "connect.okj.com",
+        "/ws/v3",
+        collection=topgun.OKJDataStore,
+        messages=[{"op": "subscribe", "args": ["spot/depth:BTC-JPY", "spot/depth:XRP-JPY"]}],
+        book="v3_depth",
+        price="price",
+        size="size",
+        markets={name: {"instrument_id": name} for name in ("BTC-JPY", "XRP-JPY")},
+        limit=400,
+    ),
+    "okj v5": _feed(
+        "okj",
+        "ws.okj.com",
+        "/ws/v5/public",
+        collection=topgun.OKJDataStore,
+        messages=[
+            {"op": "subscribe", "args": [{"channel": "books", "instId": name} for name in ("BTC-JPY", "XRP-JPY")]}
+        ],
+        book="books",
+        price="px",
+        size="sz",
+        markets={name: {"instId": name} for name in ("BTC-JPY", "XRP-JPY")},
+        limit=400,
+    ),
 }

@@ -90,7 +90,7 @@ def _rows(title: str, table: DataStore | None, limit: int) -> RenderableType:
 
 
 def _price(row: Item) -> str:
-    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate", "orderPrice"))
+    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate", "px", "orderPrice"))
 
 
 def _size(row: Item) -> str:

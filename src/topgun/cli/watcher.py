@@ -27,7 +27,7 @@ __all__ = ["SIZES", "Event", "Tables", "Watcher", "first"]
 
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
 # how venues call the size of something
-SIZES = ("size", "v", "qty", "amount", "pending_amount", "orderSize", "start_amount")
+SIZES = ("size", "v", "qty", "sz", "amount", "pending_amount", "orderSize", "start_amount")
 # how venues say, in the message that ends an order, that it was filled
 FILLED = {"EXECUTION", "FILL", "FILLED", "FULLY_FILLED"}
 # the same for a message that leaves it in place
@@ -180,7 +180,7 @@ class Watcher:
         async for change in orders.watch():
             said = {str(value).upper() for value in (change.source or {}).values()}
             side, size = first(change.data, "side", "order_type", "type"), first(change.data, *SIZES)
-            order = f"{side} {size} at {first(change.data, 'price', 'rate', 'orderPrice')}"
+            order = f"{side} {size} at {first(change.data, 'price', 'px', 'rate', 'orderPrice')}"
             if change.operation == "delete":
                 self.tell("fill" if said & FILLED else "order gone", order)
             elif change.operation == "insert" or change.source is None:

@@ -1,0 +1,108 @@
+"""Tables that the stream carries on and an answer to a request puts right: what may such an answer clear?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...store import DataStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yarl import URL
+
+    from ...exchange import Requester
+    from ...typedefs import Item
+
+__all__ = ["Answered", "OpenOrders", "is_v5", "named", "rows_of"]
+
+
+class Answered(DataStore):
+    """Rows of one key field; those that an answer would list and does not list are gone.
+
+    An answer that holds but a part, a page or a choice by something that rows do not tell, clears nothing.
+    """
+
+    _FILTERS: ClassVar[Sequence[str]] = ()
+    """What a query may ask for that is a field of the rows as well."""
+    _PARTS: ClassVar[Sequence[str]] = ()
+    """What makes an answer a part, if a query has it."""
+    _PAGE: ClassVar[int | None] = None
+    """How many rows an answer holds at most."""
+
+    def _onmessage(self, msg: Any, ws: Any = None) -> None:
+        self._update(rows_of(self._listed(msg["data"]), self._KEYS))
+
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
+        found = data["data"] if is_v5(url) else data
+        self._replace(rows_of(self._listed(found), self._KEYS), url.query)
+
+    def _listed(self, data: Any) -> Any:
+        """Return the rows in what a message or an answer holds (a hook)."""
+        return data
+
+    def _replace(self, rows: list[Item], query: Mapping[str, str]) -> None:
+        [key] = self._KEYS
+        if not self._is_part(rows, query):
+            listed = {row[key] for row in rows}
+            wanted = {field: query[field].split(",") for field in self._FILTERS if query.get(field)}
+            fitting = [row for row in self if all(row.get(field) in values for field, values in wanted.items())]
+            self._delete([row for row in fitting if row[key] not in listed])
+        self._update(rows)
+
+    def _is_part(self, rows: list[Item], query: Mapping[str, str]) -> bool:
+        if any(query.get(field) for field in self._PARTS):
+            return True
+        return self._PAGE is not None and len(rows) >= int(query.get("limit") or self._PAGE)
+
+
+class OpenOrders(Answered):
+    """Open orders: those in any other state go."""
+
+    _MAXLEN = None
+    _PAGE = 100
+    _STATE: ClassVar[str] = "state"
+    _OPEN: ClassVar[frozenset[str]]
+
+    def _onmessage(self, msg: Any, ws: Any = None) -> None:
+        for order in rows_of(msg["data"], (*self._KEYS, self._STATE)):
+            (self._update if self._is_open(order) else self._delete)([order])
+
+    def _replace(self, rows: list[Item], query: Mapping[str, str]) -> None:
+        super()._replace([order for order in rows if self._is_open(order)], query)
+
+    def _is_open(self, order: Item) -> bool:
+        return str(order[self._STATE]) in self._OPEN
+
+
+def is_v5(url: URL) -> bool:
+    """Tell V5, which wraps what it answers, from V3, which does not."""
+    return url.path.startswith("/api/v5/")
+
+
+def rows_of(data: Any, needed: Sequence[str] = ()) -> list[Item]:
+    """Return the rows of a message or an answer.
+
+    Raises:
+        TypeError: They are none, or one has neither text nor number in a field that is needed.
+    """
+    if not isinstance(data, list):
+        raise TypeError(f"not a list of rows: {data!r:.100}")
+    for row in data:
+        if not isinstance(row, dict):
+            raise TypeError(f"not a row: {row!r:.100}")
+        for field in needed:
+            if not isinstance(row.get(field), str | int):
+                raise TypeError(f"a row without {field}")
+    return data
+
+
+def named(fields: Sequence[str], values: Any) -> Item:
+    """Return the row that a list of values is; those at its end may be missing.
+
+    Raises:
+        TypeError: It is no list.
+    """
+    if not isinstance(values, list):
+        raise TypeError(f"not a list of values: {values!r:.100}")
+    return dict(zip(fields, values, strict=False))
