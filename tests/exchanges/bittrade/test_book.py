@@ -433,7 +433,7 @@ def test_whole_books_against_the_fake(topic: str, limit: int) -> None:
         book=table,
         limit=limit,
     )
-    played = [play(feed, number) for number in range(80)]
+    played = [play(feed, number) for number in range(60)]
     assert {error for _, error in played} == {""}
     assert sum(truth.gaps for truth, _ in played) >= 5
     assert any(truth.requests for truth, _ in played) == (table == "depth")
@@ -556,7 +556,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(EVENTS, st.booleans())
 def test_book_equals_the_venue(events: list[Any], seen: bool) -> None:
     """Whatever is lost, repeated, late or damaged: never live and wrong, and always live again."""
