@@ -81,9 +81,13 @@ class bitbankDataStore(DataStoreCollection):
                 return
             logger.warning("a frame cannot be read (%s): %.200r", error, msg)
             event = _remains(msg)
-        match event:
-            case ["message", {"room_name": str(name), "message": {"data": data}}] if room := _room(name):
-                super()._onmessage(_Told(*room, data), ws)
+        try:
+            kind, body = event
+            room, data = _room(body["room_name"]), body["message"]["data"]
+        except (LookupError, TypeError, ValueError):  # another event
+            return
+        if kind == "message" and room is not None:
+            super()._onmessage(_Told(*room, data), ws)
 
     def _topic(self, msg: _Told) -> Sequence[str]:
         return (_TABLES[msg.room],)
