@@ -31,6 +31,7 @@ class FakeLink:
         self.url = URL(url)
         self.credential = credential
         self.clock = clock or FakeClock()
+        self.requester = FakeRequester(self.clock)
         self.closed = False
         self.sent: list[Any] = []
         self.texts: list[str] = []
@@ -107,7 +108,8 @@ class FakeSocket:
 class FakeRequester:
     """A `topgun.exchange.Requester` that answers from `answers` by URL and collects spawned work."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.closed = False
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, str, dict[str, Any]]] = []

@@ -215,7 +215,10 @@ def named(tables: str | tuple[str, ...]) -> tuple[str, ...]:
 
 PUBLIC = (
     "topgun",
-    *(f"topgun.{name}" for name in "errors exchange helpers.bitbank store typedefs testing testing.plugin".split()),
+    *(
+        f"topgun.{name}"
+        for name in "errors exchange helpers.bitbank helpers.gmocoin store typedefs testing testing.plugin".split()
+    ),
 )
 BESIDES = [  # of modules that hold other things too, which the parts of the client share
     "topgun.clock.Clock",

@@ -26,6 +26,8 @@ SENDING = (
     "/user/spot/order",
     "/orders/place",
     "/sendchildorder",
+    "/private/v1/order",
+    "/private/v1/closeBulkOrder",
     "/trade/order",
 )  # fmt: skip
 GRACE = 15.0  # s a bot may take beyond its time
@@ -37,7 +39,7 @@ def makes_markets(path: Path) -> bool:
 
 async def fill(fake: FakeExchange) -> None:
     """Fill the bot's order as soon as it has one."""
-    await fake.until(fake.markets_with_orders, timeout=10)
+    await fake.until(fake.markets_with_orders, timeout=15)  # some venues take but one subscription a second
     for market in fake.markets_with_orders():
         market.fill()
 

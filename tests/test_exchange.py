@@ -109,6 +109,8 @@ def test_d31_draft_shows_only_where_it_goes() -> None:
     each = Draft("POST", URL("https://u:p@h.example/a?s=hidden#hidden"), CIMultiDict({"X-SIGN": "hidden"}), "hidden")
     each.json()
     assert repr(each) == str(each) == "<Draft POST https://h.example/a>"
+    socket = Draft("GET", URL("wss://h.example/private/token"), CIMultiDict(), upgrade=True)
+    assert repr(socket) == "<Draft GET wss://h.example/>"
 
 
 def test_credential_of_a_host() -> None:

@@ -18,6 +18,7 @@ EXCHANGE_STORES = {
     "BybitDataStore",
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",
+    "GMOCoinDataStore",
     "OKJDataStore",
     "bitFlyerDataStore",
     "bitbankDataStore",
@@ -46,7 +47,8 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["store", "ws", "auth", "client", "typedefs", "errors", "clock", "credentials", "exchange", "testing"]
+    "module",
+    ["store", "ws", "auth", "client", "typedefs", "errors", "clock", "credentials", "exchange", "helpers", "testing"],
 )
 def test_submodules(module: str) -> None:
     """The submodules that users import by path are there."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
+    from .exchanges.gmocoin import GMOCoinDataStore
     from .exchanges.okj import OKJDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
     from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
@@ -42,6 +43,7 @@ __all__ = [
     "DataStoreCollection",
     "Exchange",
     "FetchResult",
+    "GMOCoinDataStore",
     "Host",
     "NotJSONContent",
     "OKJDataStore",
@@ -67,6 +69,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),
     "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),
+    "GMOCoinDataStore": ("exchanges.gmocoin", "GMOCoinDataStore"),
     "helpers": ("helpers", ""),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "store": ("store", ""),

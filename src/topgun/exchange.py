@@ -51,7 +51,8 @@ __all__ = [
 class Draft:
     """A request on its way out, before the signature. Signers edit it in place.
 
-    Its repr shows neither query, headers nor data: once it is signed, any of them may hold the signature.
+    Its repr shows neither query, headers nor data: once it is signed, any of them may hold the signature. Nor does it
+    show the path of a WebSocket, which may hold a token.
 
     Attributes:
         method: Upper case.
@@ -70,7 +71,8 @@ class Draft:
     body: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"<Draft {self.method} {self.url.with_user(None).with_query(None).with_fragment(None)}>"
+        bare = self.url.with_user(None).with_query(None).with_fragment(None)
+        return f"<Draft {self.method} {bare.with_path('/') if self.upgrade else bare}>"
 
     def json(self) -> bytes:
         """Settle `data` as a JSON body and return the exact bytes that will be sent (empty without data)."""
@@ -114,6 +116,11 @@ class Link(Protocol):
     @property
     def clock(self) -> Clock:
         """The clock to sleep and to sign by."""
+        ...
+
+    @property
+    def requester(self) -> Requester:
+        """The client, for what must be asked for by a signed request."""
         ...
 
     @property
@@ -283,6 +290,11 @@ class Registry(Mapping[str, Host]):
 
 class Requester(Protocol):
     """The door back to the client that a response or a socket came from, for stores that must act."""
+
+    @property
+    def clock(self) -> Clock:
+        """The client's clock."""
+        ...
 
     @property
     def closed(self) -> bool:

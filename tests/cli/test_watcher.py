@@ -132,6 +132,16 @@ async def test_a_book_that_becomes_right_wrong_and_right() -> None:
         await until(lambda: kinds(watcher)[4:] == ["book live again"])
 
 
+async def test_a_book_that_was_quicker_than_the_watcher() -> None:
+    """A book that is live when it is first looked at is live *again* after the next loss."""
+    venue = Venue()
+    venue.book._mark(("x",), "live")
+    async with watching(App(venue.onmessage)) as watcher:
+        venue.book._mark(("x",), "stale", "connection lost")
+        venue.book._mark(("x",), "live")
+        await until(lambda: kinds(watcher) == ["book stale", "book live again"])
+
+
 async def test_orders_that_rest_fill_and_go() -> None:
     """An order is told when it rests, fills in part, fills, or goes without a fill."""
     venue = Venue()

@@ -29,6 +29,7 @@ BASE64 = base64.b64encode(hashlib.sha512(b"another signature").digest()).decode(
         ("wss://a-very-long-name-of-host-2.example.test/v5/public/linear", None),
         ("wss://example.test/ws/btcusdt@depth20@100ms/ethusdt@kline_1m", None),
         (f"ws://host:port/{HEX}", "ws://host:port/***"),
+        ("wss://example.test/ws/private/v1/short+!", "wss://example.test/ws/private/v1/***"),
     ],
 )
 def test_d31_place(url: str | URL, expected: str | None) -> None:
@@ -45,6 +46,9 @@ def test_describe() -> None:
     error = aiohttp.WSServerHandshakeError(info, (), status=503, message="hidden")
     assert describe(error) == "WSServerHandshakeError: HTTP 503"
     assert describe(ValueError(f"cannot use {HEX}")) == "ValueError: cannot use ***"
+    for token in ("short", "x" * 20):
+        late = aiohttp.ConnectionTimeoutError(f"Connection timeout to host wss://h/ws/private/v1/{token} now")
+        assert describe(late) == "ConnectionTimeoutError: Connection timeout to host wss://h/ws/private/v1/*** now"
 
 
 def test_line_of() -> None:

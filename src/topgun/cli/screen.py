@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..ws.texts import place
-from .watcher import SIZES, first
+from .watcher import PRICES, SIDES, SIZES, first
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -85,12 +85,12 @@ class Screen:
 def _rows(title: str, table: DataStore | None, limit: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for row in islice(reversed(table), limit) if table is not None else ():
-        grid.add_row(str(first(row, "side", "S", "direction", "order_type", "type")), _size(row), "at", _price(row))
+        grid.add_row(str(first(row, *SIDES)), _size(row), "at", _price(row))
     return Panel(grid, title=title, height=limit + 2)
 
 
 def _price(row: Item) -> str:
-    return _number(first(row, "price", "p", "entryPrice", "avgPrice", "rate", "px", "orderPrice"))
+    return _number(first(row, *PRICES))
 
 
 def _size(row: Item) -> str:

@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from ..typedefs import Item
     from ..ws import WebSocketApp
 
-__all__ = ["SIZES", "Event", "Tables", "Watcher", "first"]
+__all__ = ["PRICES", "SIDES", "SIZES", "Event", "Tables", "Watcher", "first"]
 
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
-# how venues call the size of something
+# How venues call the side, the size and the price of a level, a trade, an order, a position.
+SIDES = ("side", "S", "direction", "order_type", "type")
 SIZES = ("size", "v", "qty", "sz", "amount", "pending_amount", "orderSize", "start_amount")
-# how venues say, in the message that ends an order, that it was filled
-FILLED = {"EXECUTION", "FILL", "FILLED", "FULLY_FILLED"}
-# the same for a message that leaves it in place
-PARTLY_FILLED = {"EXECUTION", "PARTIALLYFILLED", "PARTIALLY_FILL", "PARTIALLY_FILLED"}
+PRICES = ("price", "p", "entryPrice", "avgPrice", "rate", "px", "orderPrice")
+# How venues say, in the message that ends an order, that it was filled.
+FILLED = {"EXECUTION", "EXECUTIONEVENTS", "FILL", "FILLED", "FULLY_FILLED"}
+# The same for a message that leaves it in place.
+PARTLY_FILLED = {"EXECUTION", "EXECUTIONEVENTS", "PARTIALLYFILLED", "PARTIALLY_FILL", "PARTIALLY_FILLED"}
 
 
 def first(row: Item, *names: str) -> Any:
@@ -161,7 +163,7 @@ class Watcher:
             yield self._follow_orders(tables.orders)
 
     async def _follow_book(self, book: BookStore) -> None:
-        was, lived = "stale", False
+        was, lived = book.state(), book.state() == "live"  # what was quicker than this look
         async for change in book.status.watch():
             group = {name: value for name, value in change.data.items() if name not in ("state", "reason")}
             state, name = change.data["state"], " ".join(map(str, group.values()))
@@ -179,8 +181,8 @@ class Watcher:
     async def _follow_orders(self, orders: DataStore) -> None:
         async for change in orders.watch():
             said = {str(value).upper() for value in (change.source or {}).values()}
-            side, size = first(change.data, "side", "order_type", "type"), first(change.data, *SIZES)
-            order = f"{side} {size} at {first(change.data, 'price', 'px', 'rate', 'orderPrice')}"
+            side, size, price = (first(change.data, *names) for names in (SIDES, SIZES, PRICES))
+            order = f"{side} {size} at {price}"
             if change.operation == "delete":
                 self.tell("fill" if said & FILLED else "order gone", order)
             elif change.operation == "insert" or change.source is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitbank, bitflyer, bittrade, bybit, coincheck, okj
+from . import bitbank, bitflyer, bittrade, bybit, coincheck, gmocoin, okj
 
 __all__ = ["ALL", "REGISTRY"]
 
@@ -13,6 +13,7 @@ ALL: tuple[Exchange, ...] = (
     bittrade.EXCHANGE,
     bybit.EXCHANGE,
     coincheck.EXCHANGE,
+    gmocoin.EXCHANGE,
     okj.EXCHANGE,
 )
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from . import bitbank
+from .gmocoin import GMOCoinHelper, GMOCoinResponseError
 
-__all__ = ["bitbank"]
+__all__ = ["GMOCoinHelper", "GMOCoinResponseError", "bitbank"]

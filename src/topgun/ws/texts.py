@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["describe", "line_of", "masked", "place", "secrets_of"]
 
 _SECRET_NAMES = ("key", "secret", "phrase", "password", "token", "sign", "signature", "sig")
-# A segment of a path that is a key: some venues have the token of a private stream there.
-_PATH_TOKEN = re.compile(r"(?<![:/])/([\w=~-]{20,})(?=/|$)")
+# A segment of a path that is a key: some venues have the token of a private stream there. It is long, or follows
+# "/private/v1".
+_PATH_TOKEN = re.compile(r"(?<![:/])/((?<=/private/v\d/)[^\s/?#'\"]+|[\w=~-]{20,})(?=[\s/?#'\"]|$)")
 # What a signature or a token looks like, whatever field a reply quotes it in: long, and no word of any language.
 _NO_WORD = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}|(?=[A-Za-z_=~-]*[0-9])[A-Za-z0-9_=~-]{24,}")
 _MASK = "***"
@@ -40,7 +41,8 @@ def describe(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the whole URL
         return f"{kind}: HTTP {error.status}"
-    return f"{kind}: {_NO_WORD.sub(_MASK, re.sub(r'[?][^ ]*', '?' + _MASK, str(error)))}"
+    text = _PATH_TOKEN.sub(f"/{_MASK}", re.sub(r"[?][^ ]*", "?" + _MASK, str(error)))
+    return f"{kind}: {_NO_WORD.sub(_MASK, text)}"
 
 
 def line_of(error: BaseException) -> str:

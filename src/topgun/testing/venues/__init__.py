@@ -10,6 +10,7 @@ VENUES = {
     "bittrade": ".venues.bittrade",
     "bybit": ".venues.bybit",
     "coincheck": ".venues.coincheck",
+    "gmocoin": ".venues.gmocoin",
     "okj": ".venues.okj",
 }
 """The package of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
