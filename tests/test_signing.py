@@ -333,6 +333,25 @@ async def test_redirect_to_nowhere_shows_no_signature(location: str) -> None:
         assert caught.value.__context__ is None
 
 
+async def test_redirect_keeps_what_the_signer_spelt_anew() -> None:
+    """A query item of the caller that the signer has encoded in another way is not taken for its signature."""
+
+    def sign(draft: Draft, key: Credential, now: Instant) -> None:
+        sign_query(draft, key, now)
+        draft.url = URL(str(draft.url).replace("+", "%20"), encoded=True)
+
+    def back(arrived: Arrived) -> web.Response:
+        if len(wire.arrived) > 1:
+            return web.Response()
+        return moved(307, "/b?" + arrived.target.partition("?")[2])
+
+    exchange = venue(query="x.example", localhost=Host(api="query", sign=sign))
+    async with Wire(back) as wire, client(exchange=exchange) as bot:
+        await bot.get(wire.url("/a", "localhost"), params={"x": "a b"})
+        assert [name for name, _ in wire.last.pairs] == ["x", "timestamp", "signature"]
+        assert dict(wire.last.pairs)["x"] == "a b"
+
+
 async def test_endless_redirects() -> None:
     """Too many redirects end in aiohttp's error, without signature; each hop was signed once."""
     async with Wire(lambda _: moved(307, "/again?x=1")) as wire, client() as bot:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -176,13 +177,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _items(url: URL) -> set[str]:
-    return set(url.raw_query_string.split("&"))
+    return {unquote_plus(item) for item in url.raw_query_string.split("&")}  # a signer may spell the caller's anew
 
 
 def _drop_old_signature(req: aiohttp.ClientRequest, intent: Intent) -> None:
     """Remove from the URL what an earlier signature brought and a server's redirect sent back."""
     if intent.added and not intent.added.isdisjoint(_items(req.url)):
-        kept = [item for item in req.url.raw_query_string.split("&") if item not in intent.added]
+        kept = [item for item in req.url.raw_query_string.split("&") if unquote_plus(item) not in intent.added]
         bare = str(req.url.with_query(None))
         req.url = req.original_url = URL("?".join([bare, "&".join(kept)] if kept else [bare]), encoded=True)
 
