@@ -211,8 +211,8 @@ async def test_a_token_that_ends_during_maintenance(caplog: pytest.LogCaptureFix
         bot.fake.refuse_handshake(503, times=None)
         bot.fake.fail_request(200, body=MAINTENANCE, times=None)
         await bot.until(lambda: bot.store.orders.state() == "stale")
-        for _ in range(70):
-            await bot.clock.advance(60)
+        for _ in range(28):
+            await bot.clock.advance(150)
             await asyncio.sleep(0.002)
         assert private.state.value in {"waiting", "connecting"}
         assert token_of(private.url) == bot.token
@@ -239,8 +239,8 @@ async def test_maintenance_beside_the_helper() -> None:
         bot.fake.drop(lasting=True)
         bot.fake.refuse_handshake(503, times=None)
         bot.fake.fail_request(200, body=MAINTENANCE, times=None)
-        for _ in range(70):
-            await bot.clock.advance(60)
+        for _ in range(28):
+            await bot.clock.advance(150)
             await asyncio.sleep(0.002)
         bot.fake.lift()
         await bot.until(bot.is_open)
