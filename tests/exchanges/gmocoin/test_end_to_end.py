@@ -59,14 +59,14 @@ class Bot:
     def is_open(self) -> bool:
         return all(app.state.value == "open" for app in self.client.apps)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 120.0) -> None:
-        """Let time pass until something is so; fail after `seconds` of it."""
-        for _ in range(round(seconds / 0.25)):
+    async def until(self, condition: Callable[[], object], seconds: float = 120.0, step: float = 0.25) -> None:
+        """Let time pass, so much at a time, until something is so; fail after `seconds` of it."""
+        for _ in range(round(seconds / step)):
             for _ in range(5):
                 if condition():
                     return
                 await asyncio.sleep(0.001)
-            await self.clock.advance(0.25)
+            await self.clock.advance(step)
         raise TimeoutError(f"{self.fake.connections}, {self.fake.requests}")
 
     async def initialize(self) -> None:
@@ -217,7 +217,7 @@ async def test_a_token_that_ends_during_maintenance(caplog: pytest.LogCaptureFix
         assert private.state.value in {"waiting", "connecting"}
         assert token_of(private.url) == bot.token
         bot.fake.lift()
-        await bot.until(bot.is_open)
+        await bot.until(bot.is_open, step=2.0)
         fresh = token_of(private.url)
         assert fresh not in {"", bot.token}
         assert [link.api for link in bot.fake.links() if link.path.endswith(fresh)] == ["gmocoin"]
@@ -243,7 +243,7 @@ async def test_maintenance_beside_the_helper() -> None:
             await bot.clock.advance(150)
             await asyncio.sleep(0.002)
         bot.fake.lift()
-        await bot.until(bot.is_open)
+        await bot.until(bot.is_open, step=2.0)
         fresh, seen = token_of(private.url), len(bot.fake.requests)
         assert fresh not in {"", bot.token}
         for _ in range(8):
