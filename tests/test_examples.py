@@ -25,6 +25,7 @@ SENDING = (
     "/order/create",
     "/user/spot/order",
     "/orders/place",
+    "/place-order",
     "/sendchildorder",
     "/private/v1/order",
     "/private/v1/closeBulkOrder",

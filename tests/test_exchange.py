@@ -127,6 +127,16 @@ def test_credential_of_a_host() -> None:
     assert Host().credential(seen, {}, credentials) is None
 
 
+def test_several_names_of_a_credential() -> None:
+    """Of several names that a function returns the first one that is in ``apis`` counts."""
+    real, demo = Credential("real"), Credential("demo")
+    host = Host(api=lambda _: ("demo", "real"))
+    assert host.credential(draft(), {}, {"real": real, "demo": demo}) is demo
+    assert host.credential(draft(), {}, {"real": real}) is real
+    assert host.credential(draft(), {}, {"other": real}) is None
+    assert Host(api=lambda _: ()).credential(draft(), {}, {"real": real}) is None
+
+
 def exchange(name: str = "one", **kwargs: Any) -> Exchange:
     return Exchange(name=name, docs="https://docs.example", **kwargs)
 

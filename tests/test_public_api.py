@@ -15,6 +15,8 @@ SOCKETS = {"ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue"}
 STORES = {"BookStore", "DataStore", "DataStoreCollection", "StoreChange", "StoreStream", "Topic"}
 EXCHANGE_STORES = {
     "BitTradeDataStore",
+    "BitgetDataStore",
+    "BitgetV2DataStore",
     "BybitDataStore",
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",

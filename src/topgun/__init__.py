@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .exchanges import ALL as EXCHANGES
     from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
+    from .exchanges.bitget import BitgetDataStore, BitgetV2DataStore
     from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
@@ -33,6 +34,8 @@ __all__ = [
     "EXCHANGES",
     "Auth",
     "BitTradeDataStore",
+    "BitgetDataStore",
+    "BitgetV2DataStore",
     "BookStore",
     "BybitDataStore",
     "Client",
@@ -65,6 +68,8 @@ _LATER: dict[str, tuple[str, str]] = {
     "bitbankDataStore": ("exchanges.bitbank", "bitbankDataStore"),
     "bitbankPrivateDataStore": ("exchanges.bitbank", "bitbankPrivateDataStore"),
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
+    "BitgetDataStore": ("exchanges.bitget", "BitgetDataStore"),
+    "BitgetV2DataStore": ("exchanges.bitget", "BitgetV2DataStore"),
     "BitTradeDataStore": ("exchanges.bittrade", "BitTradeDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),

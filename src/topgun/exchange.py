@@ -174,7 +174,7 @@ Greet: TypeAlias = Callable[[Link], Awaitable[Any] | None]
 Decode: TypeAlias = Callable[[str | bytes], Any]
 Answer: TypeAlias = Callable[[Any, Link], str | None]
 Readdress: TypeAlias = "Callable[[URL, Requester], Awaitable[URL]]"
-ApiName: TypeAlias = str | Callable[[Draft], str]
+ApiName: TypeAlias = str | Callable[[Draft], str | Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,8 @@ class Host:
     """Everything the client does for one URL host.
 
     Attributes:
-        api: The entry of ``apis`` to sign with, or a function that names it from the request.
+        api: The entry of ``apis`` to sign with, or a function that names it from the request; of several names that it
+            returns, the first that is in ``apis`` counts.
         sign: Signs HTTP requests and the WebSocket upgrade, in place.
         encode: Settles the body of a request that is not signed.
         readdress: Called before every connection of a socket but the first: returns where to connect to now, with
@@ -227,12 +228,13 @@ class Host:
             defaults: The headers of the session; those of `draft` go over them.
             credentials: The usable entries of ``apis``.
         """
-        name = self.api
-        if name is not None and not isinstance(name, str):
+        name: str | Sequence[str] | ApiName | None = self.api
+        if callable(name):
             headers = CIMultiDict(defaults)
             headers.update(draft.headers)
             name = name(replace(draft, headers=headers))
-        return None if name is None else credentials.get(name)
+        names = () if name is None else (name,) if isinstance(name, str) else name
+        return next((credentials[each] for each in names if each in credentials), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

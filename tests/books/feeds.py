@@ -25,7 +25,25 @@ def _feed(venue: str, host: str, path: str, **kwargs: Any) -> Feed:
     return Feed(venue=_venue(venue), url=f"wss://{host}{path}", host=REGISTRY[host], **kwargs)
 
 
+def _bitget(kind: str, *symbols: str) -> Feed:
+    prefix = "spot " if kind == "SPOT" else ""
+    args = [{"instType": kind, "channel": "books", "instId": symbol} for symbol in symbols]
+    return _feed(
+        "bitget",
+        "ws.bitget.com",
+        "/v2/ws/public",
+        collection=topgun.BitgetV2DataStore,
+        messages=[{"op": "subscribe", "args": args}],
+        book="book",
+        price="price",
+        size="amount",
+        markets={f"{prefix}{symbol}": {"instType": kind, "instId": symbol} for symbol in symbols},
+    )
+
+
 FEEDS: dict[str, Feed] = {
+    "bitget": _bitget("USDT-FUTURES", "BTCUSDT", "ETHUSDT"),
+    "bitget checksum": _bitget("SPOT", "BTCUSDT"),
     "bittrade": _feed(
         "bittrade",
         "api-cloud.bittrade.co.jp",

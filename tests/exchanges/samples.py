@@ -90,8 +90,8 @@ def _replayed(table: DataStore, rows: list[Item], changes: list[StoreChange]) ->
 
 
 def _concerns(table: DataStore, change: StoreChange, row: Item) -> bool:
-    if table._KEYS:
-        return all(row[key] == change.data[key] for key in table._KEYS)
+    if table._key is not None:
+        return table._key(row) == table._key(change.data)
     if change.operation == "insert":
         return False
     return {**row, **(change.source or {})} == change.data  # without a key: the first row that fits

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitbank, bitflyer, bittrade, bybit, coincheck, gmocoin, okj
+from . import bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj
 
 __all__ = ["ALL", "REGISTRY"]
 
 ALL: tuple[Exchange, ...] = (
     bitbank.EXCHANGE,
     bitflyer.EXCHANGE,
+    bitget.EXCHANGE,
     bittrade.EXCHANGE,
     bybit.EXCHANGE,
     coincheck.EXCHANGE,

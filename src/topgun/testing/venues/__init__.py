@@ -7,6 +7,7 @@ __all__ = ["DEFAULT", "VENUES"]
 VENUES = {
     "bitbank": ".venues.bitbank",
     "bitflyer": ".venues.bitflyer",
+    "bitget": ".venues.bitget",
     "bittrade": ".venues.bittrade",
     "bybit": ".venues.bybit",
     "coincheck": ".venues.coincheck",
