@@ -340,7 +340,7 @@ async def test_answer_keeps_what_it_lists() -> None:
     )
     assert list(watched.store.orders) == [order(3, instrument="ETH-JPY", px="9"), order(9)]
     changes = (await watched.check())["orders"]
-    assert [change.data["ordId"] for change in changes if change.operation == "delete"] == ["o-1", "o-2", "o-4"]
+    assert [change.data["ordId"] for change in changes if change.operation == "delete"] == ["o-2", "o-4", "o-1"]
 
 
 async def test_a_full_page_clears_nothing() -> None:
@@ -350,6 +350,8 @@ async def test_a_full_page_clears_nothing() -> None:
     assert numbers(store.orders) == [1, 2, 3, 4, 7, 8]
     await ask(store, f"{V5}/api/v5/trade/orders-pending", *(order(number) for number in range(100, 200)))
     assert len(store.orders) == 106
+    await ask(store, f"{V5}/api/v5/trade/orders-pending?limit=2", order(7), order(8, "filled"))
+    assert len(store.orders) == 105
     await ask(store, f"{V3}/api/spot/v3/orders_pending?instrument_id=BTC-JPY&limit=1", order3(5))
     assert numbers(store.v3_order, "order_id") == [1, 2, 5]
     await ask(store, f"{V3}/api/spot/v3/orders_pending?instrument_id=BTC-JPY", order3(5))
@@ -377,6 +379,14 @@ async def test_currencies_that_are_asked_for() -> None:
     store.onmessage(v3("account", {"currency": "JPY", "hold": "1"}, {"currency": "BTC", "hold": "1"}))
     await ask(store, f"{V3}/api/spot/v3/accounts", {"currency": "BTC", "hold": "2"})
     assert list(store.v3_account) == [{"currency": "BTC", "hold": "2"}]
+
+
+async def test_the_newer_account_stays() -> None:
+    """An answer that was made before the last message does not replace it."""
+    store = told(OKJDataStore(), v5("account", {"uTime": "1790133500002", "totalEq": "2", "details": []}))
+    for time, total in (("1790133500001", "2"), ("1790133500002", "3"), ("1790133500003", "3")):
+        await ask(store, f"{V5}/api/v5/account/balance", {"uTime": time, "totalEq": "3", "details": []})
+        assert [row["totalEq"] for row in store.account] == [total]
 
 
 async def test_one_ticker_and_all() -> None:

@@ -31,23 +31,25 @@ class Answered(DataStore):
     """How many rows an answer holds at most."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(self._listed(msg["data"]), self._KEYS))
+        self._take(self._rows_in(msg["data"]))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        found = data["data"] if is_v5(url) else data
-        self._replace(rows_of(self._listed(found), self._KEYS), url.query)
-
-    def _listed(self, data: Any) -> Any:
-        """Return the rows in what a message or an answer holds (a hook)."""
-        return data
-
-    def _replace(self, rows: list[Item], query: Mapping[str, str]) -> None:
-        [key] = self._KEYS
+        rows = self._rows_in(data["data"] if is_v5(url) else data)
+        query = url.query
         if not self._is_part(rows, query):
+            [key] = self._KEYS
             listed = {row[key] for row in rows}
             wanted = {field: query[field].split(",") for field in self._FILTERS if query.get(field)}
             fitting = [row for row in self if all(row.get(field) in values for field, values in wanted.items())]
             self._delete([row for row in fitting if row[key] not in listed])
+        self._take(rows)
+
+    def _rows_in(self, data: Any) -> list[Item]:
+        """Return the rows in what a message or an answer holds (a hook)."""
+        return rows_of(data, self._KEYS)
+
+    def _take(self, rows: list[Item]) -> None:
+        """Put rows into the table (a hook)."""
         self._update(rows)
 
     def _is_part(self, rows: list[Item], query: Mapping[str, str]) -> bool:
@@ -64,15 +66,12 @@ class OpenOrders(Answered):
     _STATE: ClassVar[str] = "state"
     _OPEN: ClassVar[frozenset[str]]
 
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        for order in rows_of(msg["data"], (*self._KEYS, self._STATE)):
-            (self._update if self._is_open(order) else self._delete)([order])
+    def _rows_in(self, data: Any) -> list[Item]:
+        return rows_of(data, (*self._KEYS, self._STATE))
 
-    def _replace(self, rows: list[Item], query: Mapping[str, str]) -> None:
-        super()._replace([order for order in rows if self._is_open(order)], query)
-
-    def _is_open(self, order: Item) -> bool:
-        return str(order[self._STATE]) in self._OPEN
+    def _take(self, rows: list[Item]) -> None:
+        for order in rows:
+            (self._update if str(order[self._STATE]) in self._OPEN else self._delete)([order])
 
 
 def is_v5(url: URL) -> bool:

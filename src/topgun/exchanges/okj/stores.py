@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ...exchange import Requester
+    from ...typedefs import Item
 
 __all__ = ["OKJDataStore"]
 
@@ -89,7 +90,9 @@ class Account(DataStore):
             self._insert([{field: value for field, value in account.items() if field != "details"}])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        self._onmessage(data)
+        [account] = rows_of(data["data"])
+        if all(str(row.get("uTime", "")) <= str(account.get("uTime", "")) for row in self):  # else the stream is newer
+            self._onmessage(data)
 
 
 class Balance(Answered):
@@ -101,8 +104,9 @@ class Balance(Answered):
     _KEYS = ("ccy",)
     _FILTERS = ("ccy",)
 
-    def _listed(self, data: Any) -> Any:
-        return [row for part in rows_of(data) for row in part.get("details") or part.get("balData") or []]
+    def _rows_in(self, data: Any) -> list[Item]:
+        parts = [part.get("details") or part.get("balData") or [] for part in rows_of(data)]
+        return rows_of([row for part in parts for row in part], self._KEYS)
 
 
 class Orders(OpenOrders):
