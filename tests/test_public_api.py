@@ -22,6 +22,7 @@ EXCHANGE_STORES = {
     "CoincheckPrivateDataStore",
     "GMOCoinDataStore",
     "OKJDataStore",
+    "OKXDataStore",
     "bitFlyerDataStore",
     "bitbankDataStore",
     "bitbankPrivateDataStore",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
     from .exchanges.gmocoin import GMOCoinDataStore
     from .exchanges.okj import OKJDataStore
+    from .exchanges.okx import OKXDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
     from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
 
@@ -50,6 +51,7 @@ __all__ = [
     "Host",
     "NotJSONContent",
     "OKJDataStore",
+    "OKXDataStore",
     "StoreChange",
     "StoreStream",
     "Topic",
@@ -77,6 +79,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "GMOCoinDataStore": ("exchanges.gmocoin", "GMOCoinDataStore"),
     "helpers": ("helpers", ""),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
+    "OKXDataStore": ("exchanges.okx", "OKXDataStore"),
     "store": ("store", ""),
     **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
     **{name: ("store", name) for name in ("StoreStream", "Topic")},

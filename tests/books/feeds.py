@@ -94,4 +94,21 @@ FEEDS: dict[str, Feed] = {
         markets={name: {"instId": name} for name in ("BTC-JPY", "XRP-JPY")},
         limit=400,
     ),
+    "okx": _feed(
+        "okx",
+        "ws.okx.com",
+        "/ws/v5/public",
+        collection=topgun.OKXDataStore,
+        messages=[
+            {
+                "op": "subscribe",
+                "args": [{"channel": "books", "instId": name} for name in ("BTC-USDT", "BTC-USDT-SWAP")],
+            }
+        ],
+        book="books",
+        price="px",
+        size="sz",
+        markets={name: {"instId": name} for name in ("BTC-USDT", "BTC-USDT-SWAP")},
+        limit=400,
+    ),
 }

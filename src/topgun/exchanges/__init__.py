@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj
+from . import bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj, okx
 
 __all__ = ["ALL", "REGISTRY"]
 
@@ -16,6 +16,7 @@ ALL: tuple[Exchange, ...] = (
     coincheck.EXCHANGE,
     gmocoin.EXCHANGE,
     okj.EXCHANGE,
+    okx.EXCHANGE,
 )
 
 REGISTRY = Registry(ALL)

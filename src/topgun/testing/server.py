@@ -156,6 +156,17 @@ class FakeExchange(Script):
             raise LookupError(f"there is no market {name}; there are {', '.join(markets)}")
         return markets[name]
 
+    def venue(self, name: str) -> Any:
+        """Return the fake of one exchange, for what nobody but that exchange does.
+
+        Raises:
+            LookupError: It is not played here.
+        """
+        for venue in self._venues:
+            if venue.name == name:
+                return venue
+        raise LookupError(f"{name!r} is not played; there are {', '.join(venue.name for venue in self._venues)}")
+
     def live_markets(self) -> list[LiveMarket]:
         """Return every market."""
         return [LiveMarket(venue, name) for venue in self._venues for name in venue.markets]

@@ -13,6 +13,7 @@ VENUES = {
     "coincheck": ".venues.coincheck",
     "gmocoin": ".venues.gmocoin",
     "okj": ".venues.okj",
+    "okx": ".venues.okx",
 }
 """The package of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
 
