@@ -87,6 +87,7 @@ class FakeSocket:
         self.sent: list[Any] = []
         self.snapshot_requests: list[tuple[Hashable, list[Any], Callable[[], bool]]] = []
         self.requester = FakeRequester()
+        self.clock = self.requester.clock
         self._on_close: list[Callable[[Any], object]] = []
 
     def send_json_soon(self, data: Any) -> None:
@@ -97,6 +98,13 @@ class FakeSocket:
 
     def on_close(self, callback: Callable[[Any], object]) -> None:
         self._on_close.append(callback)
+
+    async def close(self) -> bool:
+        """Be closed by this program."""
+        was_open = not self.closed
+        if was_open:
+            self.lose()
+        return was_open
 
     def lose(self) -> None:
         """Be lost, as a real socket would."""
@@ -121,6 +129,10 @@ class FakeRequester:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self.spawned.append(work)
+
+    def __del__(self) -> None:
+        for work in self.spawned:
+            work.close()
 
 
 class FakeResponse:

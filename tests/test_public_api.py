@@ -14,6 +14,9 @@ CLIENT = {"Client", "FetchResult", "NotJSONContent", "Auth", "Exchange", "Host",
 SOCKETS = {"ClientWebSocketResponse", "WebSocketApp", "WebSocketQueue"}
 STORES = {"BookStore", "DataStore", "DataStoreCollection", "StoreChange", "StoreStream", "Topic"}
 EXCHANGE_STORES = {
+    "BinanceCOINMDataStore",
+    "BinanceSpotDataStore",
+    "BinanceUSDSMDataStore",
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",

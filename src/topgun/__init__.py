@@ -19,6 +19,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .exchanges import ALL as EXCHANGES
+    from .exchanges.binance import BinanceCOINMDataStore, BinanceSpotDataStore, BinanceUSDSMDataStore
     from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
     from .exchanges.bitget import BitgetDataStore, BitgetV2DataStore
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EXCHANGES",
     "Auth",
+    "BinanceCOINMDataStore",
+    "BinanceSpotDataStore",
+    "BinanceUSDSMDataStore",
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",
@@ -67,6 +71,9 @@ __all__ = [
 _LATER: dict[str, tuple[str, str]] = {
     "exchanges": ("exchanges", ""),
     "EXCHANGES": ("exchanges", "ALL"),
+    "BinanceCOINMDataStore": ("exchanges.binance", "BinanceCOINMDataStore"),
+    "BinanceSpotDataStore": ("exchanges.binance", "BinanceSpotDataStore"),
+    "BinanceUSDSMDataStore": ("exchanges.binance", "BinanceUSDSMDataStore"),
     "bitbankDataStore": ("exchanges.bitbank", "bitbankDataStore"),
     "bitbankPrivateDataStore": ("exchanges.bitbank", "bitbankPrivateDataStore"),
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),

@@ -42,6 +42,37 @@ def _bitget(kind: str, *symbols: str) -> Feed:
 
 
 FEEDS: dict[str, Feed] = {
+    **{
+        name: _feed(
+            "binance",
+            host,
+            path,
+            collection=collection,
+            messages=[{"method": "SUBSCRIBE", "params": streams, "id": 1}],
+            book="orderbook",
+            price="p",
+            size="q",
+            markets=markets,
+        )
+        for name, host, path, collection, streams, markets in (
+            (
+                "binance spot",
+                "stream.binance.com",
+                "/stream",
+                topgun.BinanceSpotDataStore,
+                ["btcusdt@depth"],
+                {"spot BTCUSDT": {"s": "BTCUSDT"}},
+            ),
+            (
+                "binance futures",
+                "fstream.binance.com",
+                "/public/ws",
+                topgun.BinanceUSDSMDataStore,
+                ["btcusdt@depth", "ethusdt@depth@100ms"],
+                {name: {"s": name} for name in ("BTCUSDT", "ETHUSDT")},
+            ),
+        )
+    },
     "bitget": _bitget("USDT-FUTURES", "BTCUSDT", "ETHUSDT"),
     "bitget checksum": _bitget("SPOT", "BTCUSDT"),
     "bittrade": _feed(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj, okx
+from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj, okx
 
 __all__ = ["ALL", "REGISTRY"]
 
 ALL: tuple[Exchange, ...] = (
+    binance.EXCHANGE,
     bitbank.EXCHANGE,
     bitflyer.EXCHANGE,
     bitget.EXCHANGE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["DEFAULT", "VENUES"]
 
 VENUES = {
+    "binance": ".venues.binance",
     "bitbank": ".venues.bitbank",
     "bitflyer": ".venues.bitflyer",
     "bitget": ".venues.bitget",
