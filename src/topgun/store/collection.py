@@ -228,7 +228,9 @@ class DataStoreCollection:
         except ValueError as error:
             raise InitializeError(str(url.with_query(None)), text[:200] or str(error)) from None
         if self._failure(url, data):
-            raise InitializeError(str(url.with_query(None)), data)
+            self._refused(url, data)
+            self._turn("stale", _several(self._RESPONSES.get(url.path, ())))
+            return
         for name in _several(self._RESPONSES.get(url.path, ())):
             taken = self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
@@ -251,6 +253,10 @@ class DataStoreCollection:
     def _failure(self, url: URL, data: Any) -> bool:
         """Tell whether the decoded response of `url` reports a failure (a hook)."""
         return False
+
+    def _refused(self, url: URL, data: Any) -> None:
+        """Deal with a response that reports a failure (a hook): raise, or return, and its tables are stale."""
+        raise InitializeError(str(url.with_query(None)), data)
 
     # --- for programs that make their own ---
 

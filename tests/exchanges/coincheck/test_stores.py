@@ -19,35 +19,33 @@ from topgun.exchanges.coincheck import EXCHANGE, CoincheckDataStore, CoincheckPr
 HERE = Path(__file__).parent
 CASES = cases(HERE / "frames", HERE / "responses")
 STORES: dict[str, Any] = {store.__name__: store for store in (CoincheckDataStore, CoincheckPrivateDataStore)}
-REFUSED = "an error body is logged and skipped"
 LOGGER = "topgun.exchanges.coincheck"
 OPENS = "https://coincheck.com/api/exchange/orders/opens"
 BTC = "btc_jpy"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case["name"] != REFUSED], ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 async def test_samples(case: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     """A case of the sample set ends in exactly its rows, views, attributes and warnings."""
     await play(STORES[case["store"]], case, caplog)
 
 
-async def test_sample_of_a_refused_answer() -> None:
-    """A deliberate difference: a refused answer raises, and clears nothing."""
-    [case] = [case for case in CASES if case["name"] == REFUSED]
+@pytest.mark.parametrize("body", [{"success": False, "error": "x"}, [], None, 1], ids=repr)
+async def test_refused_answers(body: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no success is one warning and clears nothing, but what it was to fill is not called right any more."""
     store = CoincheckPrivateDataStore()
     await opens(store, resting(1))
-    with pytest.raises(InitializeError, match="invalid authentication"):
-        await store.initialize(respond("GET", case["request"]["url"], case["response"], 401))
-    assert list(pending(store)) == [1]
+    assert store.order.state() == "live"
+    await store.initialize(respond("GET", OPENS, body, 401))
+    assert (list(pending(store)), store.order.state()) == ([1], "stale")
+    assert [(record.name, record.levelname) for record in caplog.records] == [(LOGGER, "WARNING")]
 
 
 @pytest.mark.parametrize("body", [{"success": False, "error": "x"}, [], None, 1], ids=repr)
-@pytest.mark.parametrize("path", ["order_books", "exchange/orders/opens"])
-async def test_refused_answers(path: str, body: Any) -> None:
-    """What is no success raises, whichever store it is given to."""
-    for store in (CoincheckDataStore(), CoincheckPrivateDataStore()):
-        with pytest.raises(InitializeError):
-            await store.initialize(respond("GET", f"https://coincheck.com/api/{path}", body))
+async def test_refused_books(body: Any) -> None:
+    """A book that is refused raises."""
+    with pytest.raises(InitializeError):
+        await CoincheckDataStore().initialize(respond("GET", "https://coincheck.com/api/order_books", body))
 
 
 def test_tables() -> None:

@@ -6,11 +6,10 @@ import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import InitializeError
 from ...store import DataStore, DataStoreCollection, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from yarl import URL
 
@@ -203,8 +202,7 @@ class MarginNotice(DataStore):
 class bitbankPrivateDataStore(DataStoreCollection):
     """What an account is told: give its `onmessage` to `topgun.helpers.bitbank.subscribe_with_callback`.
 
-    An answer that reports a failure is logged by ``topgun.exchanges.bitbank`` and skipped; what it was to fill stays
-    ``"stale"``.
+    An answer that reports a failure is a warning and skipped; what it was to fill is ``"stale"``.
 
     https://github.com/bitbankinc/bitbank-api-docs/blob/master/private-stream.md
     """
@@ -233,21 +231,11 @@ class bitbankPrivateDataStore(DataStoreCollection):
         table = _TABLES.get(msg["method"])
         return (table,) if table else ()
 
-    async def _take(self, awaitable: Awaitable[Any]) -> None:
-        try:
-            await super()._take(awaitable)
-        except InitializeError as error:
-            if isinstance(error.data, str) or not _fails(error.data):  # not JSON, or rows that cannot be read
-                raise
-            logger.warning("%s: the answer is skipped: %r", error.url, error.data)
-            self._turn("stale", [name for path, name in self._RESPONSES.items() if error.url.endswith(path)])
-
     def _failure(self, url: URL, data: Any) -> bool:
-        return _fails(data)
+        return not isinstance(data, dict) or data.get("success") != 1
 
-
-def _fails(data: Any) -> bool:
-    return not isinstance(data, dict) or data.get("success") != 1
+    def _refused(self, url: URL, data: Any) -> None:
+        logger.warning("%s: the answer is skipped: %r", url.with_query(None), data)
 
 
 def _rows(data: Any, needed: Iterable[str] = ()) -> list[Item]:

@@ -79,7 +79,8 @@ class CoincheckDataStore(DataStoreCollection):
 class CoincheckPrivateDataStore(DataStoreCollection):
     """What the private stream sends, as tables: give its `onmessage` to ``ws_connect(hdlr_json=...)``.
 
-    ``store["order-events"]`` and ``store["order"]`` are the same table, and so it is with ``execution``.
+    ``store["order-events"]`` and ``store["order"]`` are the same table, and so it is with ``execution``. An answer that
+    reports a failure is a warning and skipped; what it was to fill is ``"stale"``.
 
     https://coincheck.com/documents/exchange/api#private-channels
     """
@@ -108,3 +109,6 @@ class CoincheckPrivateDataStore(DataStoreCollection):
 
     def _failure(self, url: URL, data: Any) -> bool:
         return not isinstance(data, dict) or not data.get("success")
+
+    def _refused(self, url: URL, data: Any) -> None:
+        logger.warning("%s: the answer is skipped: %r", url.with_query(None), data)
