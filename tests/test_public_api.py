@@ -20,6 +20,7 @@ EXCHANGE_STORES = {
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",
+    "BitgetV3DataStore",
     "BybitDataStore",
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .exchanges.binance import BinanceCOINMDataStore, BinanceSpotDataStore, BinanceUSDSMDataStore
     from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
-    from .exchanges.bitget import BitgetDataStore, BitgetV2DataStore
+    from .exchanges.bitget import BitgetDataStore, BitgetV2DataStore, BitgetV3DataStore
     from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
@@ -41,6 +41,7 @@ __all__ = [
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",
+    "BitgetV3DataStore",
     "BookStore",
     "BybitDataStore",
     "Client",
@@ -79,6 +80,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "bitFlyerDataStore": ("exchanges.bitflyer", "bitFlyerDataStore"),
     "BitgetDataStore": ("exchanges.bitget", "BitgetDataStore"),
     "BitgetV2DataStore": ("exchanges.bitget", "BitgetV2DataStore"),
+    "BitgetV3DataStore": ("exchanges.bitget", "BitgetV3DataStore"),
     "BitTradeDataStore": ("exchanges.bittrade", "BitTradeDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),

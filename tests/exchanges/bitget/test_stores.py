@@ -12,7 +12,7 @@ import pytest
 from tests.exchanges.samples import Watched, play, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
-from topgun.exchanges.bitget import EXCHANGE, BitgetDataStore, BitgetV2DataStore
+from topgun.exchanges.bitget import EXCHANGE, BitgetDataStore, BitgetV2DataStore, BitgetV3DataStore
 
 HERE = Path(__file__).parent
 LOGGER = "topgun.exchanges.bitget"
@@ -131,7 +131,7 @@ def test_samples_that_differ_are_all_described() -> None:
 
 def test_tables() -> None:
     """The collections have the tables, names, keys and limits that users know; orders and positions have no limit."""
-    assert EXCHANGE.stores == (BitgetV2DataStore, BitgetDataStore)
+    assert EXCHANGE.stores == (BitgetV2DataStore, BitgetV3DataStore, BitgetDataStore)
     told = {
         collection: {
             name: (table.name, " ".join(table._KEYS), table._MAXLEN) for name, table in tables(collection()).items()
@@ -153,6 +153,16 @@ def test_tables() -> None:
         "orders_isolated": ("orders-isolated", "instType instId orderId", None),
         "account_crossed": ("account-crossed", "instType coin", 9999),
         "account_isolated": ("account-isolated", "instType symbol coin", 9999),
+    }
+    assert told[BitgetV3DataStore] == {
+        "ticker": ("ticker", "instType symbol", 9999),
+        "kline": ("kline", "instType symbol interval startTime", 9999),
+        "book": ("book", "instType symbol side price", None),
+        "trade": ("publicTrade", "instType symbol i", 99999),
+        "account": ("account", "instType", 9999),
+        "position": ("position", "symbol posSide", None),
+        "fill": ("fill", "execId", 99999),
+        "order": ("order", "orderId", None),
     }
     assert told[BitgetDataStore] == {
         "trade": ("trade", "instId ts", 99999),

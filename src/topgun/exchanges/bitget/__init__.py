@@ -1,4 +1,4 @@
-"""Bitget: the record of its hosts. Read this first, then rest, stream, stores and book; v1 holds the tables of V1."""
+"""Bitget: the record of its hosts. Read this first, then rest, stream, stores and book; v1 and v3 are other APIs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from .rest import api, sign
 from .stores import BitgetV2DataStore
 from .stream import forget, heartbeat, limit, login
 from .v1 import BitgetDataStore
+from .v3 import BitgetV3DataStore
 
-__all__ = ["EXCHANGE", "BitgetDataStore", "BitgetV2DataStore"]
+__all__ = ["EXCHANGE", "BitgetDataStore", "BitgetV2DataStore", "BitgetV3DataStore"]
 
 _STREAM = Host(api="bitget", login=login, heartbeat=heartbeat, limit=limit, forget=forget)
 
@@ -24,5 +25,5 @@ EXCHANGE = Exchange(
         "ws.bitget.com": _STREAM,
         "wspap.bitget.com": replace(_STREAM, api="bitget_demo"),
     },
-    stores=(BitgetV2DataStore, BitgetDataStore),
+    stores=(BitgetV2DataStore, BitgetV3DataStore, BitgetDataStore),
 )

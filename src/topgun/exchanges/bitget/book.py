@@ -13,7 +13,7 @@ from ...store import BookStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["OrderBook", "OrderBookV1", "logger"]
+__all__ = ["OrderBook", "OrderBookV1", "OrderBookV3", "logger"]
 
 logger = logging.getLogger("topgun.exchanges.bitget")
 
@@ -51,6 +51,7 @@ class OrderBook(BookStore):
     _GROUP: ClassVar[Sequence[str]] = ("instType", "instId")
     _SIDE, _ASK, _BID = "side", "asks", "bids"
     _PRICE, _SIZE = "price", "amount"
+    _CHANNEL = "channel"  # what names the channel in ``arg``
 
     def _init(self) -> None:
         self._sources: dict[tuple[Any, ...], _Source] = {}
@@ -72,7 +73,7 @@ class OrderBook(BookStore):
             raise
 
     def _advance(self, group: tuple[Any, ...], source: _Source, action: str, data: Any) -> None:
-        asks, bids, number = data["asks"], data["bids"], _whole(data.get("seq"))
+        asks, bids, number = data[self._ASK], data[self._BID], _whole(data.get("seq"))
         if action == "snapshot":
             self._replace(group, asks, bids)
             self._mark(group, "live", ws=source.ws)
@@ -90,7 +91,7 @@ class OrderBook(BookStore):
             self._levels(group, asks, bids)
         source.number, source.last = number, data
         checksum = int(data.get("checksum") or 0)  # 0 = none; of the other channels nobody says what it covers
-        if checksum and source.arg["channel"] == "books" and (checksum - self._sum(group)) % 2**32:
+        if checksum and source.arg[self._CHANNEL] == "books" and (checksum - self._sum(group)) % 2**32:
             self._again(group, source, "the checksum differs")
 
     def _sum(self, group: tuple[Any, ...]) -> int:
@@ -136,6 +137,18 @@ class OrderBookV1(OrderBook):
     _GROUP = ("instId",)
     _PRICE, _SIZE = "px", "sz"
     timestamp: None = None
+
+
+class OrderBookV3(OrderBook):
+    """The order book of each instrument of V3, by the same rules.
+
+    https://www.bitget.com/api-doc/uta/websocket/public/Order-Book-Channel
+    """
+
+    _GROUP = ("instType", "symbol")
+    _ASK, _BID = "a", "b"
+    _SIZE = "size"
+    _CHANNEL = "topic"
 
 
 def _follows(last: int | None, number: int | None, before: int | None) -> bool:

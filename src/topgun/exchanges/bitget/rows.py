@@ -1,4 +1,4 @@
-"""Rows out of the messages and answers of Bitget V2, which all begin with their ``instType``."""
+"""Rows out of the messages and answers of Bitget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
     from ...typedefs import Item
 
-__all__ = ["answered", "check", "rows_of"]
+__all__ = ["answered", "candles_of", "check", "rows_of"]
+
+_CANDLE = ("startTime", "openPr", "highPr", "lowPr", "closePr", "baseVolume", "quoteVolume", "usdtVolume")
 
 
 def rows_of(msg: Any, needed: Sequence[str], *named: str) -> list[Item]:
@@ -60,3 +62,19 @@ def check(rows: Any, needed: Iterable[str] = ()) -> list[Item]:
             if not isinstance(row.get(field), str | int):
                 raise TypeError(f"a row without {field}")
     return rows
+
+
+def candles_of(data: Any, named: Item) -> list[Item]:
+    """Return the candles of a message, each of which is a list of values.
+
+    Args:
+        data: What the message holds.
+        named: What goes into each row.
+
+    Raises:
+        TypeError: Something is not a list, or does not begin with a time.
+    """
+    for values in data:
+        if not isinstance(values, list) or not values or not isinstance(values[0], str | int):
+            raise TypeError(f"not a candle: {values!r:.100}")
+    return [{**named, **dict(zip(_CANDLE, values, strict=False))} for values in data]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...store import DataStore, DataStoreCollection, Topic
 from .account import Account, AlgoOrders, MarginOrders, Orders, Positions
 from .book import OrderBook, logger
-from .rows import rows_of
+from .rows import candles_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["BitgetV2DataStore", "failed", "tell_refusal"]
 
 _DOCS = "https://www.bitget.com/api-doc"
-_CANDLE = ("startTime", "openPr", "highPr", "lowPr", "closePr", "baseVolume", "quoteVolume", "usdtVolume")
 
 
 class Latest(DataStore):
@@ -48,11 +47,10 @@ class Candle(DataStore):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         arg = msg["arg"]
         named = {"instType": arg["instType"], "instId": arg["instId"], "granularity": arg["channel"]}
-        candles = [{**named, **dict(zip(_CANDLE, _listed(values), strict=False))} for values in msg["data"]]
         if msg["action"] == "snapshot":
-            self._insert(candles)
+            self._insert(candles_of(msg["data"], named))
         elif msg["action"] == "update":
-            self._update(candles)
+            self._update(candles_of(msg["data"], named))
 
 
 class Events(DataStore):
@@ -166,17 +164,6 @@ def _tables(channel: str | None) -> tuple[str, ...]:
     if not isinstance(channel, str):
         return ()
     return ("candle",) if channel.startswith("candle") else ("book",) if channel.startswith("books") else (channel,)
-
-
-def _listed(values: Any) -> list[Any]:
-    """Return the values of a candle.
-
-    Raises:
-        TypeError: They are no list, or begin with no time.
-    """
-    if not isinstance(values, list) or not values or not isinstance(values[0], str | int):
-        raise TypeError(f"not a candle: {values!r:.100}")
-    return values
 
 
 def tell_refusal(msg: Any) -> None:
