@@ -337,7 +337,7 @@ async def test_a_listenkey_expires(kind: type[Any], caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize(
     ("kind", "cut", "hours"),
-    [(Spot, "close", 24), (Usdsm, "close", 24), (Spot, "drop", 2), (Coinm, "drop", 2), (Combined, "drop", 2)],
+    [(Spot, "close", 24), (Usdsm, "drop", 24), (Coinm, "close", 1), (Combined, "drop", 1)],
 )
 async def test_the_end_of_a_day(kind: type[Any], cut: str, hours: int) -> None:
     """Binance closes every socket after 24 hours; the next ones are signed anew, with the key of then."""

@@ -266,6 +266,17 @@ async def test_no_more_tries_once_the_client_is_closed(exchange: Exchange) -> No
     assert all(task.done() for task in exchange.tasks)
 
 
+@pytest.mark.parametrize(
+    "url", ["wss://ws-api.binance.com/ws-api/v3", f"{FSTREAM}/private/ws", f"{FSTREAM}/market/ws/!ticker@arr", FSTREAM]
+)
+def test_urls_without_a_key(url: str) -> None:
+    """What else stands in a URL is not taken for one."""
+    store = BinanceSpotDataStore()
+    store.onmessage({"result": None, "id": 1}, FakeSocket(url))  # type: ignore[arg-type]  # a stand-in
+    assert key_in(URL(url)) is None
+    assert store.listenkey is None
+
+
 async def test_a_socket_that_comes_back_brings_the_key(exchange: Exchange) -> None:
     """The key in the URL of a fresh socket is that of today."""
     store = BinanceUSDSMDataStore()

@@ -393,7 +393,9 @@ async def test_conditional_orders() -> None:
     row = store.algoorder.find({"aid": 2148627})[0]
     assert row.keys() < ALGO.keys()
     assert (row["tp"], row["X"], row["V"]) == ("750.000", "NEW", "EXPIRE_MAKER")
+    assert store.algoorder.state() == "stale"  # a part says nothing of the rest
     await store.initialize(respond("GET", OPEN_ALGO, [REST_ALGO]))
+    assert store.algoorder.state() == "live"
     assert [row["aid"] for row in store.algoorder] == [2148627]
     for state, left in (("TRIGGERING", 1), ("TRIGGERED", 1), ("FINISHED", 0), ("TRIGGERED", 0)):
         store.onmessage({"e": "ALGO_UPDATE", "o": {**ALGO, "aid": 2148627, "X": state}})
@@ -478,6 +480,40 @@ async def test_the_end_of_user_data(caplog: pytest.LogCaptureFixture) -> None:
     assert store.order.state() == "stale"
     assert "subscribe again" in caplog.text
     assert not ws.closed
+
+
+REFUSED = {"id": 1, "status": 401, "error": {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}}
+ENDED = {"subscriptionId": 0, "event": {"e": "eventStreamTerminated", "E": 1}}
+
+
+@pytest.mark.parametrize("message", [REFUSED, ENDED])
+@pytest.mark.parametrize("way", ["subscribed", "another socket"])
+async def test_no_answer_is_live_without_user_data(message: Any, way: str) -> None:
+    """Orders of an answer are right for a moment alone, as long as nobody tells what becomes of them."""
+    store, ws = BinanceSpotDataStore(), FakeSocket("wss://ws-api.binance.com/ws-api/v3")
+    store.onmessage({"id": 5, "status": 200, "result": {}}, ws)
+    store.onmessage(message, ws)
+    for _ in range(2):
+        await store.initialize(
+            respond("GET", f"{SPOT}/openOrders", [listed(1)]),
+            respond("GET", f"{SPOT}/klines?symbol=X&interval=1m", []),
+        )
+        assert (store.order.state(), store.kline.state(), len(store.order)) == ("stale", "live", 1)
+    if way == "another socket":
+        ws.lose()
+        ws = FakeSocket("wss://ws-api.binance.com/ws-api/v3")
+    store.onmessage({"id": 1, "status": 200, "result": {"subscriptionId": 0}}, ws)
+    await store.initialize(respond("GET", f"{SPOT}/openOrders", []))
+    assert store.order.state() == "live"
+
+
+def test_a_refusal_without_a_socket() -> None:
+    """From a file it is said, and that is all; other refusals say nothing of the user data."""
+    store, ws = BinanceSpotDataStore(), FakeSocket()
+    store.onmessage(REFUSED)
+    for error in ({"code": -2010, "msg": "x"}, {"code": []}, "text"):
+        store.onmessage({"id": 1, "status": 400, "error": error}, ws)
+    assert not store._silent
 
 
 @pytest.mark.parametrize(

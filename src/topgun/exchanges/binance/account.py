@@ -49,13 +49,14 @@ class _Open(DataStore):
         elif self._ident(row) not in self._over:
             self._update([row])
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
         if not isinstance(data, list):
             raise TypeError("not a list of what is open")
         listed = [self._named(raw) for raw in rows_of(data) if raw.get(self._REST_STATE) not in self._FINAL]
         rows = [self._later(row) for row in listed if self._ident(row) not in self._over]
         symbol, pair = url.query.get("symbol"), url.query.get("pair")
-        if any(url.query.get(name) for name in _CERTAIN):
+        whole = not any(url.query.get(name) for name in _CERTAIN)
+        if not whole:
             pass  # a part of what is open, which says nothing of the rest
         elif symbol:
             self._find_and_delete({"s": symbol})
@@ -64,6 +65,7 @@ class _Open(DataStore):
         else:
             self._clear()
         self._fill(rows)
+        return whole
 
     def _fill(self, rows: Sequence[Item]) -> None:
         self._insert(rows)

@@ -131,10 +131,12 @@ class OrderBook(BookStore):
 
     # --- snapshots ---
 
-    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        if symbol := url.query.get("symbol"):
+    def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
+        symbol = url.query.get("symbol")
+        if symbol:
             self._restore((symbol,), data)
             self._lines[symbol,].limit = url.query.get("limit", _USUAL)
+        return bool(symbol)
 
     def _restore(self, group: tuple[str], data: Item) -> None:
         """Begin anew with a snapshot, and apply the changes that are newer.

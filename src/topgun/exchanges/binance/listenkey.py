@@ -9,7 +9,7 @@ from yarl import URL
 
 from ...errors import InitializeError
 from ...store import DataStore
-from .shapes import rest_of
+from .shapes import rest_of, streams_in
 from .stream import hang_up
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _EXTEND = 1800.0  # s between two extensions; a key lives for 3600
 _AGAIN = 30.0  # s before another try
 _GONE = -1125  # "this listenKey does not exist"
 _NO_API_KEY = -2014  # the client has no key for this host
-_ENDPOINTS = ("ws", "stream", "public", "market", "private")
 
 
 class _Kept(NamedTuple):
@@ -153,9 +152,7 @@ async def readdress(url: URL, requester: Requester) -> URL:
 
 def key_in(url: URL) -> str | None:
     """Return the listenKey in a URL: a segment of the path, ``?listenKey=``, or one of ``?streams=``."""
-    streams = [url.name] if url.name not in _ENDPOINTS else []
-    streams += [stream for text in url.query.getall("streams", []) for stream in text.split("/")]
-    streams += url.query.getall("listenKey", [])
+    streams = [*streams_in(url), *url.query.getall("listenKey", [])]
     return next((each for each in streams if each and "@" not in each and not each.startswith("!")), None)
 
 

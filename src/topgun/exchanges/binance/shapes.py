@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ...typedefs import Item
 
-__all__ = ["Depth", "depth_of", "event_of", "mapped", "named", "payload", "refuses", "rest_of", "rows_of"]
+__all__ = ["Depth", "depth_of", "event_of", "mapped", "named", "payload", "refuses", "rest_of", "rows_of", "streams_in"]
 
 _REST = {
     "stream.binance.com": "https://api.binance.com/api/v3",
@@ -38,6 +38,12 @@ def rest_of(url: URL) -> str | None:
     return _REST.get(url.host or "")
 
 
+def streams_in(url: URL) -> list[str]:
+    """Return the streams that a URL names: ``/ws/<stream>``, ``?streams=<stream>/<stream>``."""
+    found = [url.name] if url.parts[-2:-1] == ("ws",) else []
+    return found + [stream for text in url.query.getall("streams", []) for stream in text.split("/")]
+
+
 def payload(msg: Any) -> Any:
     """Return what a message is about: ``data`` of a combined stream, ``event`` of the WebSocket API, or all of it."""
     if not isinstance(msg, dict):
@@ -58,12 +64,7 @@ def event_of(data: Any) -> str:
 
 def refuses(msg: Mapping[str, Any]) -> bool:
     """Tell a refusal: of a subscription, or of a request to the WebSocket API."""
-    match msg:
-        case {"error": _}:
-            return True
-        case {"code": int(), "msg": str()} if "e" not in msg:
-            return True
-    return False
+    return "error" in msg or ("e" not in msg and isinstance(msg.get("code"), int) and isinstance(msg.get("msg"), str))
 
 
 def named(msg: Item, ws: Any) -> Item:

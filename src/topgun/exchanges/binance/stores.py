@@ -25,7 +25,7 @@ from .shapes import depth_of, event_of, named, payload, refuses
 from .stream import hang_up, warn_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from yarl import URL
 
@@ -37,6 +37,7 @@ _SPOT = "https://developers.binance.com/docs/binance-spot-api-docs"
 _USDSM = "https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams"
 _COINM = "https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams"
 _USER = "https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams"
+_KEY_REFUSED = (-2015, -2014, -1022)  # the key, its permissions, the signature
 _TICKER = frozenset("usbBaA")  # the fields of a best bid and ask without a type of event
 _RETIRED = (
     "Binance ended the listenKeys of the spot market on 2026-02-20. User data come over the WebSocket API: "
@@ -78,6 +79,7 @@ class _Binance(DataStoreCollection):
 
     def _init(self) -> None:
         self._create("listenkey", datastore_class=ListenKey)
+        self._silent: set[Any] = set()  # open sockets whose user data were refused, or have ended
 
     @property
     def _listenkey(self) -> ListenKey:
@@ -102,9 +104,11 @@ class _Binance(DataStoreCollection):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if isinstance(msg, dict):
             if refuses(msg):
-                logger.warning("Binance refuses: %r", msg)
+                self._on_refusal(msg, ws)
                 return
             if "result" in msg:
+                if isinstance(msg["result"], dict) and "subscriptionId" in msg["result"]:
+                    self._silent.discard(ws)
                 return
             msg = named(msg, ws)
         data = payload(msg)
@@ -127,6 +131,24 @@ class _Binance(DataStoreCollection):
 
     # --- what Binance says about the stream itself ---
 
+    def _on_refusal(self, msg: Any, ws: Any) -> None:
+        logger.warning("Binance refuses: %r", msg)
+        error = msg.get("error")
+        if isinstance(error, dict) and error.get("code") in _KEY_REFUSED:
+            self._silence(ws)
+
+    def _silence(self, ws: Any) -> None:
+        """Know that a socket has no user data: until it has, no answer makes tables of the account live."""
+        self._turn("stale", self._PRIVATE)
+        if ws is not None:
+            self._silent.add(ws)
+            ws.on_close(self._silent.discard)
+
+    def _turn(self, state: str, names: Collection[str]) -> None:
+        if state == "live" and self._silent:
+            names = [name for name in names if name not in self._PRIVATE]
+        super()._turn(state, names)
+
     def _expired(self, data: Any, ws: Any) -> None:
         logger.warning("a listenKey has expired, a new one is made")
         self._turn("stale", self._PRIVATE)
@@ -135,7 +157,7 @@ class _Binance(DataStoreCollection):
 
     def _terminated(self, data: Any, ws: Any) -> None:
         logger.warning("the user data have ended: subscribe again")
-        self._turn("stale", self._PRIVATE)
+        self._silence(ws)
 
     def _shutdown(self, data: Any, ws: Any) -> None:
         logger.warning("Binance is about to close a connection, another one is made")

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .rest import signature
+from .shapes import streams_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,8 +119,7 @@ def warn_of_path(url: URL, message: Any = None) -> None:
 
     https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
     """
-    streams = [] if url.name in ("", "ws", "stream", *_ROUTES) else [url.name]
-    streams += [stream for text in url.query.getall("streams", []) for stream in text.split("/")]
+    streams = streams_in(url)
     match message:
         case {"method": "SUBSCRIBE", "params": [*wanted]}:
             streams = [stream for stream in wanted if isinstance(stream, str)]

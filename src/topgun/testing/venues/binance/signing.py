@@ -59,7 +59,7 @@ def is_right(secret: str, payload: bytes, signature: str) -> bool:
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415  (an optional dependency)
     from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa  # noqa: PLC0415
 
-    key = serialization.load_pem_private_key(secret.encode(), None)
+    key = serialization.load_pem_private_key(secret.encode(), None, unsafe_skip_rsa_key_validation=True)
     match key:  # both kinds of signatures are always the same for the same payload
         case ed25519.Ed25519PrivateKey():
             right = key.sign(payload)
