@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support import FakeSocket, respond, until
 from topgun.store import DataStore, DataStoreCollection, Topic
+from topgun.store.race import Race
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +135,19 @@ async def test_each_request_has_a_beginning_of_its_own(exchange: Exchange) -> No
     with pytest.raises(ConnectionError):
         await three
     assert exchange.store.orders._race.logs == []
+
+
+async def test_what_a_table_notes_by_itself() -> None:
+    """What is no key of a row counts for the requests that were under way, and only while a response is taken."""
+    race = Race()
+    before = race.begin()
+    race.note("book")
+    after = race.begin()
+    assert not race.overtook("book")
+    with race.answering(before):
+        assert (race.overtook("book"), race.overtook("other")) == (True, False)
+    with race.answering(after):
+        assert not race.overtook("book")
 
 
 async def test_rows_without_their_key(exchange: Exchange) -> None:

@@ -64,7 +64,7 @@ class Race:
             except KeyError:
                 continue
             if self._answer is None:
-                self._note(key, there=True)
+                self.note(key, there=True)
                 yield row
             elif key not in self._answer:
                 yield row
@@ -75,11 +75,16 @@ class Race:
         """Yield which rows are to go: all that the stream takes away; of a response, those it has not touched."""
         for key, source in pairs:
             if self._answer is None:
-                self._note(key, there=False)
+                self.note(key, there=False)
                 yield key, source
             elif key not in self._answer:
                 yield key, source
 
-    def _note(self, key: Hashable, *, there: bool) -> None:
+    def note(self, key: Hashable, *, there: bool = True) -> None:
+        """Note that the stream has touched the row of `key`; a table may also note what is no key of a row."""
         for log in self.logs:
             log[key] = there
+
+    def overtook(self, key: Hashable) -> bool:
+        """Return whether the stream has touched `key` since the response that is being taken was asked for."""
+        return self._answer is not None and key in self._answer

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exchanges.samples import Watched
-from tests.support import FakeSocket, damaged, respond
+from tests.support import FakeRequester, FakeResponse, FakeSocket, damaged, respond
 from topgun.errors import InitializeError
 from topgun.exchanges.coincheck import CoincheckDataStore, source
 
@@ -248,6 +248,79 @@ async def test_a_plain_snapshot_without_a_stream() -> None:
     assert (state(watched)[0], book(watched.store)[0]) == ("stale", {"11": "1", "12": "1"})
     await answer(watched, plain({"11": "1"}))
     assert (state(watched)[0], book(watched.store)[0]) == ("live", {"11": "1", "12": "1"})
+    await watched.check()
+
+
+class SlowRequester(FakeRequester):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def request_json(self, method: str, url: str, **kwargs: Any) -> Any:
+        return await self.answer
+
+
+async def asked_early(watched: Watched) -> tuple[asyncio.Future[Any], asyncio.Task[None]]:
+    """Return the answer to come of a request of the user that is under way."""
+    sent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    asking = asyncio.create_task(watched.store.initialize(sent))
+    for _ in range(5):  # until it is asked
+        await asyncio.sleep(0)
+    return sent, asking
+
+
+async def test_a_plain_snapshot_asked_for_before_the_first_change() -> None:
+    """What happened between the request and the first change is told by nobody: the book is not live with it."""
+    watched = Watched(CoincheckDataStore)
+    sent, asking = await asked_early(watched)
+    watched.feed([PAIR, plain({"12": "1"})])
+    sent.set_result(FakeResponse("GET", f"{API}?pair={PAIR}", plain({"11": "1"})))
+    await asking
+    assert (state(watched)[0], book(watched.store)[0]) == ("stale", {"11": "1", "12": "1"})
+    await answer(watched, plain({"10": "1"}))
+    assert (state(watched)[0], book(watched.store)[0]) == ("live", {"10": "1", "12": "1"})
+    await watched.check()
+
+
+async def test_a_plain_snapshot_asked_for_on_the_connection_before() -> None:
+    """It does not replace the one that the store has asked for since."""
+    watched = heard(plain({"12": "1"}))
+    await answer(watched, plain({"11": "1"}))
+    sent, asking = await asked_early(watched)
+    watched.ws.lose()
+    watched.ws = FakeSocket()
+    watched.feed([PAIR, plain({"13": "1"})])
+    await answer(watched, plain({"10": "1"}))
+    sent.set_result(FakeResponse("GET", f"{API}?pair={PAIR}", plain({"11": "1"})))
+    await asking
+    assert (state(watched)[0], book(watched.store)[0]) == ("live", {"10": "1", "13": "1"})
+    await watched.check()
+
+
+async def test_a_plain_snapshot_on_its_way_while_a_change_is_lost() -> None:
+    """It may be older than the change that could not be read, and so is the one that a user has asked for."""
+    watched = heard(plain({"12": "1"}))
+    sent, asking = await asked_early(watched)
+    watched.ws.requester = slow = SlowRequester()
+    _, [ask], done = watched.ws.snapshot_requests[-1]
+    fetching = asyncio.create_task(ask())
+    for _ in range(5):  # until it is asked
+        await asyncio.sleep(0)
+    watched.feed([PAIR, {**plain(), "asks": 1}])
+    slow.answer.set_result(plain({"11": "1"}))
+    await fetching
+    sent.set_result(FakeResponse("GET", f"{API}?pair={PAIR}", plain({"11": "1"})))
+    await asking
+    assert (done(), state(watched), len(watched.store.orderbook)) == (
+        False,
+        ("syncing", "a message cannot be read"),
+        0,
+    )
+    watched.ws.requester = FakeRequester()
+    await answer(watched, plain({"10": "1"}))
+    assert (state(watched)[0], book(watched.store)[0]) == ("live", {"10": "1"})
     await watched.check()
 
 

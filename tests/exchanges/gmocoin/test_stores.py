@@ -6,7 +6,7 @@ import asyncio
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,9 @@ from topgun.exchange import requesters
 from topgun.exchanges.gmocoin import EXCHANGE, GMOCoinDataStore
 from topgun.exchanges.gmocoin import account as account_tables
 from topgun.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 CASES = cases(HERE / "frames", HERE / "responses")
@@ -196,9 +199,18 @@ async def test_an_answer_takes_away_what_it_would_list() -> None:
     assert await here.ids() == []
 
 
+async def test_an_answer_takes_away_orders_known_from_an_execution_alone() -> None:
+    """Their rows have no symbol, but the execution told it."""
+    here = orders()
+    here.feed(execution(1, "0.5"), execution(2, "0.5"), execution(3, "0.5", symbol="ETH_JPY"))
+    assert [sorted(row) for row in here.store.orders] == [["orderExecutedSize", "orderId"]] * 3
+    await here.ask(answer(rest(2, "0.5")), symbol="BTC_JPY")
+    assert await here.ids() == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
-    [({"page": "2"}, None), ({"count": "1"}, None), ({"count": "5"}, 1), ({"prevId": "9"}, None), ({}, 1)],
+    [({"page": "2"}, None), ({"count": "1"}, None), ({"count": "1"}, 30), ({"prevId": "9"}, None)],
 )
 async def test_a_page_that_does_not_tell_takes_nothing_away(query: dict[str, str], count: int | None) -> None:
     """A further page, or a full one: what it does not list may be on another."""
@@ -208,13 +220,24 @@ async def test_a_page_that_does_not_tell_takes_nothing_away(query: dict[str, str
     assert await here.ids() == [1, 2]
 
 
-async def test_a_full_page_of_a_hundred() -> None:
-    """Without ``count`` a page has 100 rows."""
+@pytest.mark.parametrize("table", [orders, positions])
+async def test_a_count_in_the_answer(table: Callable[[], Table]) -> None:
+    """It may be how many rows there are: what is not among them is gone all the same."""
+    here = table()
+    here.feed(order(1), position(1))
+    row = rest(2) if table is orders else position(2)
+    await here.ask(answer(row, count=1), symbol="BTC_JPY", page="1", count="100")
+    assert await here.ids() == [2]
+
+
+@pytest.mark.parametrize("query", [{}, {"count": "100"}, {"count": "500"}])
+async def test_a_full_page_of_a_hundred(query: dict[str, str]) -> None:
+    """Without ``count`` a page has 100 rows, and never has it more."""
     here = orders()
     here.feed(order(1))
-    await here.ask(answer(*(rest(number) for number in range(2, 102))), symbol="BTC_JPY")
+    await here.ask(answer(*(rest(number) for number in range(2, 102))), symbol="BTC_JPY", **query)
     assert len(await here.ids()) == 101
-    await here.ask(answer(*(rest(number) for number in range(2, 101))), symbol="BTC_JPY")
+    await here.ask(answer(*(rest(number) for number in range(2, 101))), symbol="BTC_JPY", **query)
     assert len(await here.ids()) == 99
 
 

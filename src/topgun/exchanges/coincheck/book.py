@@ -68,6 +68,7 @@ class OrderBook(BookStore):
         except Exception:
             if source is not None and source.ws is ws:
                 source.lose(data)
+                self._race.note((pair,))
                 self._again(pair, source, "a message cannot be read")
             raise
         if begins:
@@ -84,6 +85,7 @@ class OrderBook(BookStore):
         if known is not None:  # its snapshot was not for this connection
             self.initialized[pair] = False
         source = self._sources[pair] = Source(ws, numbered=numbered)
+        self._race.note((pair,))
         self._mark((pair,), "stale", "no snapshot yet", ws)
         return source
 
@@ -150,7 +152,13 @@ class OrderBook(BookStore):
     async def _fetch(self, pair: str, source: Source) -> None:
         """Get a snapshot; unsigned, so that no nonce of the account is used up for it."""
         params = {"pair": pair, "version": "1.0"} if source.numbered else {"pair": pair}
-        self._start(pair, await source.ws.requester.request_json("GET", _SNAPSHOT, params=params, auth=None))
+        log = self._race.begin()
+        try:
+            data = await source.ws.requester.request_json("GET", _SNAPSHOT, params=params, auth=None)
+            with self._race.answering(log):
+                self._start(pair, data)
+        finally:
+            self._race.end(log)
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         self._start(url.query.get("pair") or data.get("pair") or "btc_jpy", data)
@@ -170,6 +178,8 @@ class OrderBook(BookStore):
         else:
             snapshot = Change(0, data["asks"], data["bids"], None)
         fits = source is not None and source.base is not None and snapshot.number >= source.base
+        if not numbered and self._race.overtook((pair,)):  # asked for before all that its stream has told
+            fits = False
         if not fits and self._states.get((pair,), "stale") != "stale":
             logger.debug("%s: snapshot %s is too old", pair, snapshot.number)
             return

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Orders", "PositionSummary", "Positions", "listed", "row_of"]
 
-_PAGE = 100  # rows of an answer, unless the request says otherwise
+_PAGE = 100  # rows of an answer at most, and unless the request says otherwise
 _REMEMBERED = 10_000  # ended orders, closed positions
 
 
@@ -42,16 +42,21 @@ class Open(DataStore):
     def _id(self, row: Item) -> Any:
         return row[self._keys[0]]
 
-    def _missing(self, rows: list[Item], data: Any, query: Mapping[str, str]) -> list[Item]:
+    def _missing(self, rows: list[Item], query: Mapping[str, str]) -> list[Item]:
         """Return the known rows that an answer would have listed and has not.
 
-        A further page does not tell, nor does one that is full.
+        A further page does not tell, nor does one that is full. What the answer itself calls ``count`` says nothing
+        of that: it may be how many rows were found.
         """
-        size = int(data["data"].get("pagination", {}).get("count") or query.get("count") or _PAGE)
+        size = min(int(query.get("count") or _PAGE), _PAGE)
         if query.get("page", "1") != "1" or "prevId" in query or len(rows) >= size:
             return []
         there, symbol = {self._id(row) for row in rows}, query.get("symbol")
-        return [row for row in self.find({"symbol": symbol} if symbol else None) if self._id(row) not in there]
+        return [row for row in self if symbol in (None, self._symbol(row)) and self._id(row) not in there]
+
+    def _symbol(self, row: Item) -> Any:
+        """Return the symbol of a known row (a hook)."""
+        return row.get("symbol")
 
 
 class Orders(Open):
@@ -72,6 +77,10 @@ class Orders(Open):
         "orderStatus": "status",
     }
 
+    def _init(self) -> None:
+        super()._init()
+        self._symbols: dict[Any, Any] = {}  # of the orders that only an execution has told of
+
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         row_of(msg, self._KEYS)
         if msg["channel"] == "executionEvents":
@@ -83,7 +92,7 @@ class Orders(Open):
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         rows = listed(data, (*self._KEYS, "symbol"))
-        self._delete(self._missing(rows, data, url.query))
+        self._delete(self._missing(rows, url.query))
         self._delete([row for row in rows if row.get("status") in self._FINAL])
         going_on = [row for row in rows if row.get("status") not in self._FINAL and not self._has_ended(row)]
         self._update([{**row, **self._renamed(row)} for row in going_on])
@@ -92,7 +101,16 @@ class Orders(Open):
         if Decimal(msg["orderExecutedSize"]) >= Decimal(msg["orderSize"]):
             self._end(msg)
         elif not self._has_ended(msg):
+            if self.get(msg) is None:
+                self._symbols[msg["orderId"]] = msg.get("symbol")
             self._update([{"orderId": msg["orderId"], **self._progress(msg)}])
+
+    def _symbol(self, row: Item) -> Any:
+        return row.get("symbol") or self._symbols.get(row["orderId"])
+
+    def _leaves(self, key: Any) -> None:
+        self._symbols.pop(key, None)
+        super()._leaves(key)
 
     def _progress(self, msg: Item) -> Item:
         """Return how much is executed: what `msg` says, unless more is known; that never falls."""
@@ -122,7 +140,7 @@ class Positions(Open):
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         rows = listed(data, (*self._KEYS, "symbol"))
-        self._delete(self._missing(rows, data, url.query))
+        self._delete(self._missing(rows, url.query))
         self._update([row for row in rows if not self._has_ended(row)])
 
 
