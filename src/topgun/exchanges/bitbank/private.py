@@ -131,14 +131,14 @@ class SpotOrder(DataStore):
         if msg["method"] == "spot_order_invalidation":
             self._finish([{"order_id": ident} for ident in msg["params"]["order_id"]])
             return
-        for order in self._readable(msg["params"]):
+        for order in _rows(msg["params"], self._NEEDED):
             if order["status"] in self._FINAL:
                 self._finish([order])
             elif self._is_news(order):
                 self._update([order])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        orders = self._readable(data["data"]["orders"])
+        orders = _rows(data["data"]["orders"], self._NEEDED)
         listed = {order["order_id"] for order in orders}
         self._delete([order for order in self._covered(url.query, len(orders)) if order["order_id"] not in listed])
         self._finish([order for order in orders if order["status"] in self._FINAL])
@@ -150,21 +150,16 @@ class SpotOrder(DataStore):
             return []
         return self.find({"pair": query["pair"]} if "pair" in query else None)
 
-    def _readable(self, data: Any) -> list[Item]:
-        orders = _rows(data, self._NEEDED)
-        for order in orders:
-            if order["status"] not in self._FINAL and order["status"] not in self._STAGES:
-                raise ValueError(f"unknown status {order['status']!r:.100}")
-        return orders
-
     def _is_news(self, order: Item) -> bool:
-        """Tell whether an order is not known to be over, or to be further."""
+        """Tell whether an order is not known to be over, or to be further; a status that nobody knows is news."""
         if order["order_id"] in self._finished:
             return False
         known = self.get(order)
         if known is None:
             return True
-        stage, reached = self._STAGES[order["status"]], self._STAGES[known["status"]]
+        stage, reached = self._STAGES.get(order["status"]), self._STAGES.get(known["status"])
+        if stage is None or reached is None:
+            return True
         left, before = order.get("remaining_amount"), known.get("remaining_amount")
         if stage != reached or left is None or before is None:
             return bool(stage >= reached)
