@@ -13,7 +13,7 @@ import pytest
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
-from topgun.exchanges.okj import EXCHANGE, OKJDataStore
+from topgun.exchanges.okj import EXCHANGE, OKJDataStore, answers
 
 HERE = Path(__file__).parent
 FILES = [
@@ -203,10 +203,47 @@ async def test_orders_v5(state: str) -> None:
     watched = Watched(OKJDataStore)
     watched.feed(v5("orders", order(1, px="7"), order(2), order(1, "partially_filled")))
     assert list(watched.store.orders) == [order(1, "partially_filled", px="7"), order(2)]
-    watched.feed(v5("orders", order(1, state), order(3, state), order(3), order(2, state)))
+    watched.feed(v5("orders", order(1, state), order(4, state), order(3), order(2, state)))
     assert list(watched.store.orders) == [order(3)]
     changes = (await watched.check())["orders"]
     assert [change.source["state"] for change in changes if change.operation == "delete"] == [state, state]
+
+
+ENDS = [
+    *(
+        ("orders", v5("orders", order(1)), v5("orders", order(1, end)))
+        for end in ("filled", "canceled", "mmp_canceled")
+    ),
+    *(
+        ("orders_algo", *(v5("orders-algo", {"algoId": "1", "state": state}) for state in ("live", end)))
+        for end in ("effective", "canceled", "order_failed", "partially_failed")
+    ),
+    *(("v3_order", v3("order", order3(1)), v3("order", order3(1, end))) for end in ("2", "-1", "-2")),
+    *(
+        ("v3_order_algo", *(v3("order_algo", {"algo_id": "1", "status": status}) for status in ("1", end)))
+        for end in "236"
+    ),
+]
+LISTS = {"orders": "orders-pending", "orders_algo": "orders-algo-pending"}
+
+
+@pytest.mark.parametrize(("name", "begin", "end"), ENDS)
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_is_over_never_comes_back(name: str, begin: Any, end: Any, known: bool) -> None:
+    """Neither by a message of another socket, which comes late, nor by an answer that was slow to learn of the end."""
+    store = told(OKJDataStore(), *([begin] if known else []), end, begin)
+    assert list(store[name]) == []
+    if name in LISTS:
+        await ask(store, f"{V5}/api/v5/trade/{LISTS[name]}", *begin["data"])
+        assert list(store[name]) == []
+
+
+def test_only_so_many_ended_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of what has ended has a limit; the oldest are forgotten."""
+    monkeypatch.setattr(answers, "_REMEMBERED", 2)
+    store = told(OKJDataStore(), v5("orders", *(order(number, "filled") for number in (1, 2, 3))))
+    store.onmessage(v5("orders", order(1), order(2), order(3)))
+    assert list(store.orders) == [order(1)]
 
 
 @pytest.mark.parametrize(
@@ -398,7 +435,7 @@ async def test_one_ticker_and_all() -> None:
     assert [row["last"] for row in store.tickers] == ["2", "1"]
 
 
-@pytest.mark.parametrize(("first", "then"), [("live", "filled"), ("filled", "live")])
+@pytest.mark.parametrize(("first", "then"), [("live", "filled"), ("unheard", "live")])
 async def test_the_stream_is_newer_than_an_answer_under_way(first: str, then: str) -> None:
     """An order that ends while the list is on its way does not come back, one that is placed meanwhile does not go."""
     watched = Watched(OKJDataStore)
@@ -482,7 +519,7 @@ SOUND = [
     v3("ticker", {"instrument_id": "BTC-JPY", "last": "1"}),
     v3("candle60s", {"candle": ["1", "2"], "instrument_id": "BTC-JPY"}),
     v3("account", {"currency": "JPY"}),
-    v3("order", order3(1), order3(2, "2")),
+    v3("order", order3(1), order3(2, "2"), order3(3)),
     v3("order_algo", {"algo_id": "1", "status": "1"}),
 ]
 

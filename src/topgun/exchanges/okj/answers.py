@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "OpenOrders", "is_v5", "named", "rows_of"]
 
+_REMEMBERED = 10_000  # orders that are over
+
 
 class Answered(DataStore):
     """Rows of one key field; those that an answer would list and does not list are gone.
@@ -59,19 +61,31 @@ class Answered(DataStore):
 
 
 class OpenOrders(Answered):
-    """Open orders: those in any other state go."""
+    """Open orders: those in any other state go, and those in a final one for good, however late a message is."""
 
     _MAXLEN = None
     _PAGE = 100
     _STATE: ClassVar[str] = "state"
     _OPEN: ClassVar[frozenset[str]]
+    _FINAL: ClassVar[frozenset[str]]
+
+    def _init(self) -> None:
+        self._over: dict[Any, None] = {}  # the ids of orders that have ended, oldest first
 
     def _rows_in(self, data: Any) -> list[Item]:
         return rows_of(data, (*self._KEYS, self._STATE))
 
     def _take(self, rows: list[Item]) -> None:
         for order in rows:
-            (self._update if str(order[self._STATE]) in self._OPEN else self._delete)([order])
+            ident, state = order[self._KEYS[0]], str(order[self._STATE])
+            if state in self._FINAL:
+                self._over[ident] = None
+                if len(self._over) > _REMEMBERED:
+                    del self._over[next(iter(self._over))]
+            if state not in self._OPEN:
+                self._delete([order])
+            elif ident not in self._over:
+                self._update([order])
 
 
 def is_v5(url: URL) -> bool:

@@ -119,6 +119,7 @@ class Orders(OpenOrders):
     _FILTERS = ("instType", "instId", "ordType")
     _PARTS = ("uly", "instFamily", "state", "after", "before")
     _OPEN = frozenset({"live", "partially_filled"})
+    _FINAL = frozenset({"filled", "canceled", "mmp_canceled"})
 
 
 class AlgoOrders(OpenOrders):
@@ -131,6 +132,7 @@ class AlgoOrders(OpenOrders):
     _FILTERS = ("instType", "instId", "ordType", "algoId")
     _PARTS = ("algoClOrdId", "after", "before")
     _OPEN = frozenset({"live", "pause", "partially_effective"})
+    _FINAL = frozenset({"effective", "canceled", "order_failed", "partially_failed"})
 
 
 class Ticker3(DataStore):
@@ -182,6 +184,7 @@ class Orders3(OpenOrders):
     _FILTERS = ("instrument_id",)
     _PARTS = ("after", "before")
     _OPEN = frozenset("0134")
+    _FINAL = frozenset({"2", "-1", "-2"})
 
 
 class AlgoOrders3(OpenOrders):
@@ -193,6 +196,7 @@ class AlgoOrders3(OpenOrders):
     _KEYS = ("algo_id",)
     _STATE = "status"
     _OPEN = frozenset("145")
+    _FINAL = frozenset("236")
 
 
 class OKJDataStore(DataStoreCollection):
