@@ -269,12 +269,39 @@ async def test_readdress_that_fails_is_tried_again(net: Bench, caplog: pytest.Lo
     await app.ready()
     net.server.peer.abort()
     for number in range(1, 4):
-        await until(lambda number=number: len(net.clock.sleeps) == number)  # type: ignore[misc]  # bound early
+        await until(lambda number=number: len(caplog.records) == number and net.clock.sleeping == 1)  # type: ignore[misc]  # bound early
         await net.clock.advance(net.clock.sleeps[-1])
     await app.ready()
     assert len(net.server.handshakes) == 2
     assert "maintenance" in caplog.text
     assert answers == []
+
+
+async def test_readdress_that_is_not_answered(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """The exchange has 30 s to say where to connect to: then the attempt has failed, and the next one asks again."""
+    asked: list[URL] = []
+
+    async def readdress(url: URL, requester: Any) -> URL:
+        asked.append(url)
+        if len(asked) == 1:
+            await asyncio.get_running_loop().create_future()  # no answer, ever
+        return url
+
+    net.host(readdress=readdress)
+    app = net.app()
+    await app.ready()
+    net.server.peer.abort()
+    await waiting(app)
+    await net.clock.advance(net.clock.sleeps[-1])
+    await until(lambda: asked)
+    await net.clock.advance(29.0)
+    assert app.state is State.CONNECTING
+    await net.clock.advance(1.0)
+    await waiting(app)
+    assert "TimeoutError" in caplog.text
+    await net.clock.advance(60.0)
+    await app.ready()
+    assert (len(asked), len(net.server.handshakes)) == (2, 2)
 
 
 async def test_url_set_by_the_user_goes_over_readdress(net: Bench) -> None:

@@ -289,12 +289,41 @@ async def test_request_snapshot_by_http(net: Bench, caplog: pytest.LogCaptureFix
     await asyncio.sleep(0)
     assert asked == ["slow"]
     gate.set()
-    await until(lambda: len(net.clock.sleeps) == 2)
+    await until(lambda: net.clock.sleeps.count(1.92) == 2)
     assert asked == ["slow", "broken"]
     assert "no such book" in caplog.text
     await net.clock.advance(1.92)
     await until(lambda: len(asked) == 3)
     assert asked == ["slow", "broken", "broken"]
+
+
+async def test_request_snapshot_by_http_that_is_not_answered(net: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """It keeps the others waiting for 30 s and no longer; then it is asked for again, as one that has failed."""
+    app = net.app()
+    await app.ready()
+    ws = app.current_ws
+    assert ws is not None
+    asked: list[str] = []
+
+    async def silent() -> None:
+        asked.append("silent")
+        if len(asked) == 1:
+            await asyncio.get_running_loop().create_future()  # no answer, ever
+
+    async def other() -> None:
+        asked.append("other")
+
+    ws.request_snapshot("one", [silent], lambda: asked.count("silent") == 2)
+    ws.request_snapshot("two", [other], lambda: True)
+    await until(lambda: asked)
+    await net.clock.advance(29.0)
+    assert asked == ["silent"]
+    await net.clock.advance(1.0)
+    await until(lambda: asked == ["silent", "other"])
+    assert "snapshot not fetched: TimeoutError" in caplog.text
+    await until(lambda: net.clock.sleeps.count(1.92) == 2)
+    await net.clock.advance(1.92)
+    await until(lambda: asked == ["silent", "other", "silent"])
 
 
 async def test_request_snapshot_ends_with_the_connection(net: Bench) -> None:

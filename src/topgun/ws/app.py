@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from ..auth import Auth
+from ..clock import within
 from ..errors import ClientClosed, TopgunError
 from ..waiters import Waiters
 from .backoff import FACTOR, INITIAL, MAXIMUM, MINIMUM, checked, delays
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["State", "WebSocketApp"]
 
 logger = logging.getLogger("topgun.ws")
+
+_PATIENCE = 30.0  # s for what an exchange asks for before a connection; without an answer the attempt has failed
 
 
 class WebSocketApp:
@@ -265,7 +268,7 @@ class WebSocketApp:
         url = self._url
         readdress = self._dialer.host(url).readdress
         if readdress is not None:
-            fresh = str(await readdress(URL(url), self._wiring.requester))
+            fresh = str(await within(self._clock, _PATIENCE, readdress(URL(url), self._wiring.requester)))
             self._url = fresh if self._url == url else self._url
 
     async def _serve(self, connection: Connection) -> str:

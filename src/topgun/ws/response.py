@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from ..auth import Auth
+from ..clock import within
 from .backoff import FACTOR, MAXIMUM, MINIMUM, growing
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ClientWebSocketResponse"]
 
 logger = logging.getLogger("topgun.ws")
+
+_PATIENCE = 30.0  # s for one snapshot by HTTP: as long as it is under way, no other one is asked for
 
 
 class ClientWebSocketResponse:
@@ -166,7 +169,7 @@ class ClientWebSocketResponse:
             key: While a request with this key is under way, further ones are ignored; one that follows on another
                 waits until 1.92 s have passed since.
             messages: ``str`` and ``bytes`` are sent as they are, anything else as JSON. A callable is called and
-                awaited, one at a time for all keys: for snapshots that come by HTTP.
+                awaited, one at a time for all keys and for 30 s at most: for snapshots that come by HTTP.
             done: Tells whether the snapshot has arrived.
         """
         earlier = self._asking.get(key)
@@ -188,7 +191,7 @@ class ClientWebSocketResponse:
     async def _send_any(self, message: Any) -> None:
         if callable(message):
             async with self._fetching:
-                await message()
+                await within(self.clock, _PATIENCE, message())
         elif isinstance(message, str):
             await self.send_str(message)
         elif isinstance(message, bytes):
