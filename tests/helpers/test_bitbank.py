@@ -370,6 +370,28 @@ async def test_over_a_time_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
         assert bot.heard == [1, 2, 3]
 
 
+async def test_over_an_error_of_the_system(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """aiohttp lets some of them through as they are."""
+    fetch, errors = helper.fetch_subscribe, [ConnectionResetError("gone"), OSError("no route")]
+
+    async def poll(*args: Any, **kwargs: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return await fetch(*args, **kwargs)
+
+    async with listening() as bot:
+        monkeypatch.setattr(helper, "fetch_subscribe", poll)
+        bot.publish()
+        for wait in (0.75, 1.5):
+            await bot.clock.asleep()
+            bot.publish()
+            await bot.clock.advance(wait)
+        await bot.complete()
+    told = [record.getMessage().partition(";")[0] for record in caplog.records]
+    assert told == [f"the private stream is interrupted ({kind})" for kind in ("OSError", "ConnectionResetError")]
+    assert errors == []
+
+
 async def test_over_a_garbled_answer() -> None:
     """An answer that is no JSON, with a status that says it is one, is asked for again."""
     async with listening() as bot:

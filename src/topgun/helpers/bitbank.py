@@ -271,7 +271,7 @@ class _Polls:
         while True:
             try:
                 answer = await self._poll()
-            except (aiohttp.ClientError, TimeoutError) as error:
+            except (aiohttp.ClientError, OSError) as error:  # a time-out is one, too
                 reason = type(error).__name__
             except _Refused as error:
                 if not error.is_transient:
