@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,60 @@ async def test_an_answer_after_a_list() -> None:
         assert pending(store) == {1: "0.7"}
 
 
+async def test_a_list_that_knows_of_a_fill_before_its_event() -> None:
+    """A fill of a fed order counts once, whoever tells it first, and a list that is behind takes none back."""
+    store = CoincheckPrivateDataStore()
+    store.order.feed_response(sent())
+    await opens(store, resting(1, "0.6"))
+    store.onmessage(part("0.3"))
+    assert pending(store) == {1: "0.6"}
+    store.onmessage(part("0.1"))
+    store.onmessage(part("0.2"))
+    await opens(store, resting(1, "0.6"))
+    assert pending(store) == {1: "0.4"}
+    await opens(store, resting(1, "0.4"))
+    assert list(store.order) == [resting(1, "0.4")]
+
+
+async def test_a_list_that_knows_of_a_fill_before_its_event_and_before_the_answer() -> None:
+    """With the answer to the order it is known how much was ordered, and that makes good what was counted twice."""
+    store = CoincheckPrivateDataStore()
+    await opens(store, resting(1, "0.7"))
+    store.onmessage(part("0.3"))
+    assert pending(store) == {1: "0.4"}  # how much was ordered is not known
+    store.order.feed_response(sent())
+    assert pending(store) == {1: "0.7"}
+    store.onmessage(part("0.2"))
+    assert pending(store) == {1: "0.5"}
+
+
+async def test_a_fill_that_would_leave_nothing() -> None:
+    """An order that goes on has something left: the list has known of that fill."""
+    store = CoincheckPrivateDataStore()
+    await opens(store, resting(1, "0.3"), resting(2, "0.3"))
+    store.onmessage(part("0.7"))
+    store.onmessage(part("0.3", 2))
+    assert pending(store) == {1: "0.3", 2: "0.3"}
+    store.order.feed_response(sent())
+    assert pending(store) == {1: "0.3", 2: "0.3"}
+
+
+async def test_fills_that_nobody_was_told_of() -> None:
+    """A new connection may have missed some: an event takes away what it tells from what a list has left."""
+    watched = Watched(CoincheckPrivateDataStore)
+    store = watched.store
+    watched.feed({"success": True})
+    store.order.feed_response(sent())
+    watched.feed(part("0.1"))
+    watched.ws.lose()
+    watched.ws = FakeSocket()
+    watched.feed({"success": True})
+    await opens(store, resting(1, "0.5"))
+    watched.feed(part("0.2"))
+    assert pending(store) == {1: "0.3"}
+    await watched.check()
+
+
 async def test_market_buy_after_a_list() -> None:
     """The official sample of an answer does not tell the yen: those of the list stay."""
     store = CoincheckPrivateDataStore()
@@ -410,5 +465,42 @@ def test_orders_equal_the_venue(acts: list[tuple[str, int]]) -> None:
                 each: left[each] for each in known if left[each]
             }
             await watched.check()
+
+    asyncio.run(run())
+
+
+DELAYS = st.lists(
+    st.tuples(st.sampled_from(["order", "part", "CANCEL", "tell", "answer", "list"]), st.integers(0, 3)), max_size=30
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(DELAYS)
+def test_orders_equal_the_venue_in_the_end(acts: list[tuple[str, int]]) -> None:
+    """Events and answers may be long on their way, and lists know more than they: each fill still counts once."""
+
+    async def run() -> None:
+        store = CoincheckPrivateDataStore()
+        left, idents = dict[int, int](), count(1)
+        events: list[Any] = []
+        answers: list[Any] = []
+        for kind, number in [*acts, *[("tell", 0), ("answer", 0)] * len(acts)]:
+            ident = [*left, 0][min(number, len(left))]  # 0: none of them
+            if kind == "order":
+                left[ident := next(idents)] = 10
+                answers.append(sent(ident, "10"))
+            elif kind == "part" and left.get(ident, 0) > number + 1:
+                left[ident] -= number + 1
+                events.append(part(str(number + 1), ident))
+            elif kind == "CANCEL" and ident in left:
+                del left[ident]
+                events.append(event(kind, ident))
+            elif kind == "tell" and events:
+                store.onmessage(events.pop(0))
+            elif kind == "answer" and answers:
+                store.order.feed_response(answers.pop(number % len(answers)))
+            elif kind == "list":
+                await opens(store, *(resting(each, str(rest)) for each, rest in left.items()))
+        assert {key: int(rest) for key, rest in pending(store).items()} == left
 
     asyncio.run(run())

@@ -31,8 +31,11 @@ class Order(DataStore):
     """Open orders.
 
     No event tells of a new order: give the answer of each ``POST /api/exchange/orders`` to `feed_response`. An event
-    may come before that answer, so the latest orders that ended are remembered, and so are the fills of those that
-    nobody has told of. What is left of an order (``pending_amount``, ``pending_market_buy_amount``) never grows.
+    may come before that answer, so the latest orders that ended are remembered, and so are the fills. What is left of
+    an order (``pending_amount``, ``pending_market_buy_amount``) never grows.
+
+    A list of open orders may know of a fill before its event comes. Of an order that was fed on this connection every
+    fill is told, so it counts once; of any other one, an event takes its fill away unless that leaves nothing.
 
     https://coincheck.com/documents/exchange/api#websocket-order-events
     """
@@ -41,9 +44,16 @@ class Order(DataStore):
     _MAXLEN = None
 
     def _init(self) -> None:
-        self._fed: set[Key] = set()  # the orders in the table that were fed
+        self._fed: dict[Key, Item] = {}  # what was ordered, where every fill since was told
+        self._listed: dict[Key, Item] = {}  # the rows of the last list, as they came
         self._ended: dict[Key, None] = {}
-        self._unfed: dict[Key, tuple[Item, Item]] = {}  # of orders that were not fed: the last event, and all fills
+        self._heard: dict[
+            Key, tuple[Item, Item]
+        ] = {}  # of each order that was filled in part: its last event, all fills
+
+    def connected(self) -> None:
+        """Know that a connection begins: before it, fills may have been told to nobody."""
+        self._fed.clear()
 
     def feed_response(self, data: Any) -> None:
         """Take the decoded answer of ``POST /api/exchange/orders``; one that reports a failure is one warning.
@@ -61,17 +71,17 @@ class Order(DataStore):
         key = _key(data)
         if key in self._ended:
             return
-        event, fills = self._unfed.pop(key, ({}, {}))
-        self._fed.add(key)
-        self._insert([{**data, **event, **self._left(data, fills)}])
+        event, _ = self._heard.get(key, ({}, {}))
+        self._fed[key] = {field: data[field] for field in _PENDING}
+        self._insert([{**data, **event, **self._left(key, self._listed.get(key, {}))}])
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         key, row = _key(msg), self.get(msg)
         match msg["order_event"]:
             case "FILL" | "EXPIRY" | "CANCEL":
                 _remember(self._ended, key, None)
-                self._unfed.pop(key, None)
-                self._fed.discard(key)
+                self._heard.pop(key, None)
+                self._fed.pop(key, None)
                 self._delete([msg])
             case "PARTIALLY_FILL":
                 self._fill(key, row, msg)
@@ -80,27 +90,31 @@ class Order(DataStore):
 
     def _fill(self, key: Key, row: Item | None, msg: Item) -> None:
         """Take a fill that leaves something of its order."""
-        _, before = self._unfed.get(key, ({}, {}))
+        if key in self._ended:
+            return
+        _, before = self._heard.get(key, ({}, {}))
         fills = {part: _decimal(before.get(part) or 0) + _decimal(msg.get(part) or 0) for part in _PENDING.values()}
+        left = {field: _minus((row or {}).get(field), msg.get(part)) for field, part in _PENDING.items()}
+        _remember(self._heard, key, (msg, fills))
         if row is not None:
-            left = {field: _minus(row.get(field), msg.get(part)) for field, part in _PENDING.items()}
-            self._update([{**msg, **left}])
-        if key not in self._fed and key not in self._ended:
-            _remember(self._unfed, key, (msg, fills))
+            self._update([{**msg, **(self._left(key, row) if key in self._fed else left)}])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        rows = {_key(row): row for row in data["orders"]}
+        self._listed = rows = {_key(row): row for row in data["orders"]}
         self._remove([key for key in self._data if key not in rows])
-        self._insert([row for key, row in rows.items() if key not in self._ended])
-        self._fed &= self._data.keys()
+        going_on = [(key, row) for key, row in rows.items() if key not in self._ended]
+        self._insert([{**row, **self._left(key, row)} if key in self._fed else row for key, row in going_on])
+        self._fed = {key: ordered for key, ordered in self._fed.items() if key in self._data}
 
-    def _left(self, answer: Item, fills: Item) -> Item:
-        """Return what is pending of an order: what `answer` tells without `fills`, or what is known if that is less."""
-        known, left = self.get(answer) or {}, {}
+    def _left(self, key: Key, row: Item) -> Item:
+        """Return what is pending of a fed order: what was ordered without its fills, or what `row` tells if less."""
+        _, fills = self._heard.get(key, ({}, {}))
+        left = {}
         for field, part in _PENDING.items():
-            pending, before = _minus(answer[field], fills.get(part)), known.get(field)
-            less = before is not None and (pending is None or _decimal(before) < _decimal(pending))
-            left[field] = before if less else pending
+            ordered, told = self._fed[key][field], row.get(field)
+            rest = f"{_decimal(ordered) - fills[part]:f}" if ordered is not None and fills.get(part) else ordered
+            less = told is not None and (rest is None or _decimal(told) < _decimal(rest))
+            left[field] = told if less else rest
         return left
 
 
@@ -134,8 +148,14 @@ def _decimal(amount: Any) -> Decimal:
 
 
 def _minus(pending: Any, part: Any) -> Any:
-    """Return what is left as text, `pending` as it is where nothing goes away from it."""
-    return pending if pending is None or not part else f"{_decimal(pending) - _decimal(part):f}"
+    """Return what is left as text; `pending` as it is where nothing goes away, or where nothing would be left.
+
+    An order that is filled in part has something left: a fill of all that is pending was taken away before.
+    """
+    if pending is None or not part:
+        return pending
+    left = _decimal(pending) - _decimal(part)
+    return f"{left:f}" if left > 0 else pending
 
 
 def _remember(orders: dict[Key, Any], key: Key, what: Any) -> None:

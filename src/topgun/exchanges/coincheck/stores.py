@@ -97,6 +97,10 @@ class CoincheckPrivateDataStore(DataStoreCollection):
     def __contains__(self, name: object) -> bool:
         return name in self._NAMES or super().__contains__(name)
 
+    def _onconnect(self, ws: Any) -> None:
+        self.order.connected()
+        super()._onconnect(ws)
+
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if not isinstance(msg, dict) or not msg.get("success", True):
             logger.warning("Coincheck refuses: %r", msg)
