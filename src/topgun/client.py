@@ -11,7 +11,7 @@ from .auth import Auth
 from .clock import RisingInstants, SystemClock
 from .credentials import load_credentials
 from .errors import ClientClosed
-from .exchange import Registry, requesters
+from .exchange import Registry, questions, requesters
 from .request import FetchResult, NotJSONContent, PendingRequest, decode, join
 from .sending import Sender, open_session
 
@@ -274,6 +274,7 @@ class Client:
             raise ClientClosed("the client is closed: make a new one")
         response = await self._sender.request(method, join(self._base_url, url), **kwargs)
         requesters[response] = self
+        questions[response] = kwargs.get("json") if kwargs.get("data") is None else kwargs["data"]
         return response
 
     async def _connect(self, url: URL, **kwargs: Any) -> aiohttp.ClientWebSocketResponse:

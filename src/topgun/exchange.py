@@ -43,6 +43,7 @@ __all__ = [
     "Requester",
     "SendLimiter",
     "Signer",
+    "question_of",
     "requester_of",
 ]
 
@@ -315,10 +316,21 @@ class Requester(Protocol):
 requesters: WeakKeyDictionary[Any, Requester] = WeakKeyDictionary()
 """Which client each response came from; filled by the client."""
 
+questions: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""What each response is the answer to: the body that the caller of the request passed; filled by the client."""
+
 
 def requester_of(response: object) -> Requester | None:
     """Return the door back to the client that `response` came from, ``None`` for a foreign response."""
     try:
         return requesters.get(response)
     except TypeError:  # not weakly referable: a test's stand-in
+        return None
+
+
+def question_of(response: object) -> Any:
+    """Return the body that the request of `response` was given, ``None`` without one and for a foreign response."""
+    try:
+        return questions.get(response)
+    except TypeError:  # as above
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bitbank
+from . import bitbank, hyperliquid
 from .gmocoin import GMOCoinHelper, GMOCoinResponseError
 
-__all__ = ["GMOCoinHelper", "GMOCoinResponseError", "bitbank"]
+__all__ = ["GMOCoinHelper", "GMOCoinResponseError", "bitbank", "hyperliquid"]

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
 from ..errors import InitializeError
-from ..exchange import requester_of
+from ..exchange import question_of, requester_of
 from ..waiters import Waiters
 from .book import BookStore
 from .table import DataStore
@@ -204,7 +204,7 @@ class DataStoreCollection:
 
     async def _take(self, awaitable: Awaitable[Any]) -> None:
         listening = self._listening()
-        tables = {name: self._stores[name] for name in self._asked if name in self._stores}
+        tables = self._stores.copy()
         logs = {name: table._race.begin() for name, table in tables.items()}
         try:
             await self._settle(await awaitable, listening, logs)
@@ -231,7 +231,8 @@ class DataStoreCollection:
             self._refused(url, data)
             self._turn("stale", _several(self._RESPONSES.get(url.path, ())))
             return
-        for name in _several(self._RESPONSES.get(url.path, ())):
+        names, data = self._answered(url, data, question_of(response))
+        for name in names:
             taken = self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
             if taken and (heard or not self._has_lost):
@@ -249,6 +250,16 @@ class DataStoreCollection:
                 return table._onresponse(data, url, requester_of(response)) is not False
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise InitializeError(str(url.with_query(None)), data) from error
+
+    def _answered(self, url: URL, data: Any, question: Any) -> tuple[Sequence[str], Any]:
+        """Return which tables a good response fills, and what each of them is given (a hook).
+
+        Args:
+            url: Of the request.
+            data: The decoded response.
+            question: The body that the request was given, ``None`` if there was none, or nobody knows.
+        """
+        return _several(self._RESPONSES.get(url.path, ())), data
 
     def _failure(self, url: URL, data: Any) -> bool:
         """Tell whether the decoded response of `url` reports a failure (a hook)."""
