@@ -1,4 +1,4 @@
-"""Hyperliquid: the record of its hosts. Read this first, then rest, actions, typed, stream, stores, tables and book."""
+"""Hyperliquid: the record of its hosts. Read this first, then rest, actions, typed, stream, stores and the tables."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStoreCollection, Topic
+from . import account as a
 from . import tables as t
 from .answers import TABLES, answer
 from .book import L2Book, logger
@@ -35,26 +36,26 @@ class HyperliquidDataStore(DataStoreCollection):
 
     all_mids = Topic(t.AllMids, "allMids", _DOCS)
     notification = Topic(t.Notification, "notification", _DOCS)
-    web_data2 = Topic(t.WebData2, "webData2", _DOCS)
+    web_data2 = Topic(a.WebData2, "webData2", _DOCS)
     candle = Topic(t.Candle, "candle", _DOCS)
     l2_book = Topic(L2Book, "l2Book", _DOCS)
     trades = Topic(t.Events, "trades", _DOCS)
-    order_updates = Topic(t.OrderUpdates, "orderUpdates", _DOCS)
+    order_updates = Topic(a.OrderUpdates, "orderUpdates", _DOCS)
     user_events = Topic(t.UserEvents, "userEvents", _DOCS)
     user_fills = Topic(t.UserFills, "userFills", _DOCS)
     user_fundings = Topic(t.UserFundings, "userFundings", _DOCS)
     user_non_funding_ledger_updates = Topic(t.UserNonFundingLedgerUpdates, "userNonFundingLedgerUpdates", _DOCS)
     active_asset_ctx = Topic(t.ActiveAssetCtx, "activeAssetCtx", _DOCS)
-    active_asset_data = Topic(t.ActiveAssetData, "activeAssetData", _DOCS)
+    active_asset_data = Topic(a.ActiveAssetData, "activeAssetData", _DOCS)
     user_twap_slice_fills = Topic(t.UserTwapSliceFills, "userTwapSliceFills", _DOCS)
     user_twap_history = Topic(t.UserTwapHistory, "userTwapHistory", _DOCS)
     bbo = Topic(t.Bbo, "bbo", _DOCS)
-    clearinghouse_state = Topic(t.ClearinghouseState, "clearinghouseState", _DOCS)
-    positions = Topic(t.Positions, "positions", _DOCS)
-    open_orders = Topic(t.OpenOrders, "openOrders", _DOCS)
-    spot_state = Topic(t.SpotState, "spotState", _DOCS)
-    web_data3 = Topic(t.WebData3, "webData3", _DOCS)
-    twap_states = Topic(t.TwapStates, "twapStates", _DOCS)
+    clearinghouse_state = Topic(a.ClearinghouseState, "clearinghouseState", _DOCS)
+    positions = Topic(a.Positions, "positions", _DOCS)
+    open_orders = Topic(a.OpenOrders, "openOrders", _DOCS)
+    spot_state = Topic(a.SpotState, "spotState", _DOCS)
+    web_data3 = Topic(a.WebData3, "webData3", _DOCS)
+    twap_states = Topic(a.TwapStates, "twapStates", _DOCS)
     all_dexs_asset_ctxs = Topic(t.AllDexsAssetCtxs, "allDexsAssetCtxs", _DOCS)
     outcome_meta_updates = Topic(t.OutcomeMetaUpdates, "outcomeMetaUpdates", _DOCS)
     fast_asset_ctxs = Topic(t.FastAssetCtxs, "fastAssetCtxs", _DOCS)

@@ -1,6 +1,6 @@
-"""The tables of Hyperliquid except the book, the market's first; how messages reach them is in stores.py.
+"""The tables of the market, and of what happens to an account; what an account has is in account.py.
 
-Every table also takes answers: an `Answer`, whose body has the shape of the stream unless a table says otherwise.
+They also take answers of ``/info``, where there are any: an `Answer`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...store import DataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from yarl import URL
 
     from ...exchange import Requester
     from ...typedefs import Item
     from .answers import Answer
-
-_ENDED = 10_000  # orders that are remembered after their end
 
 # --- the market ---
 
@@ -214,164 +212,6 @@ class UserTwapHistory(Listed):
 # --- what an account has ---
 
 
-class OrderUpdates(DataStore):
-    """Open orders; one that is filled, cancelled, triggered, or has ended in another way goes.
-
-    What came to its end never comes back, however late an answer or a message arrives; a trigger order may, as the
-    order that it has become. An answer of ``openOrders`` or ``frontendOpenOrders`` lists all orders of its dex.
-    """
-
-    _KEYS = ("coin", "oid")
-    _MAXLEN = None
-
-    def _init(self) -> None:
-        self._ended: dict[tuple[Any, Any], None] = {}
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        told = [
-            {**each["order"], **{name: value for name, value in each.items() if name != "order"}}
-            for each in rows_of(msg["data"])
-            if isinstance(each.get("order"), dict) and "status" in each
-        ]
-        rows = rows_of(told, self._KEYS)
-        self._update(row for row in rows if row["status"] == "open" and self._is_news(row))
-        over = [row for row in rows if row["status"] != "open"]
-        self._delete(over)
-        for row in over:
-            if row["status"] != "triggered":
-                self._ended[row["coin"], row["oid"]] = None
-                if len(self._ended) > _ENDED:
-                    del self._ended[next(iter(self._ended))]
-
-    def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        rows = [
-            {**row, "status": "open", "statusTimestamp": row["timestamp"]} for row in rows_of(data.body, self._KEYS)
-        ]
-        listed = {(row["coin"], row["oid"]) for row in rows}
-        known = ((str(row["coin"]), row) for row in self.find())
-        of_dex = [row for coin, row in known if (coin.partition(":")[0] if ":" in coin else "") == data.dex]
-        self._delete([row for row in of_dex if (row["coin"], row["oid"]) not in listed])
-        self._update(row for row in rows if (row["coin"], row["oid"]) not in self._ended)
-
-    def _is_news(self, row: Item) -> bool:
-        known = self.get(row)
-        if known is not None and row.get("statusTimestamp", 0) < known.get("statusTimestamp", 0):
-            return False
-        return (row["coin"], row["oid"]) not in self._ended
-
-
-class ActiveAssetData(Latest):
-    """Leverage and how much an account may trade of a coin."""
-
-    _KEYS = ("user", "coin")
-
-
-class WebData2(Latest):
-    """All about an account, as the website once had it."""
-
-    _KEYS = ("user",)
-
-
-class WebData3(DataStore):
-    """About an account, as the website has it; ``user`` is taken out of ``userState``."""
-
-    _KEYS = ("user",)
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update([{"user": msg["data"]["userState"]["user"], **msg["data"]}])
-
-
-class Whole(DataStore):
-    """What an account has; a message tells all of it, so what it does not tell is gone."""
-
-    _MAXLEN = None
-
-    def _cover(self, scope: Mapping[str, str], rows: Sequence[Item]) -> None:
-        """Let `rows` be all there are within `scope`."""
-        rows = rows_of([{**scope, **row} for row in rows], self._KEYS)
-        listed = {tuple(row[name] for name in self._KEYS) for row in rows}
-        self._delete([row for row in self.find(scope) if tuple(row[name] for name in self._KEYS) not in listed])
-        self._insert([row for row in rows if self.get(row) != row])
-
-
-class OpenOrders(Whole):
-    """Open orders, with their trigger conditions."""
-
-    _KEYS = ("user", "dex", "coin", "oid")
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        data = msg["data"]
-        self._cover({"user": data["user"], "dex": data["dex"]}, rows_of(data["orders"]))
-
-    def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> bool:
-        if data.user:
-            self._cover({"user": data.user, "dex": data.dex}, rows_of(data.body))
-        return bool(data.user)
-
-
-class ClearinghouseState(DataStore):
-    """Margin and account value in each dex."""
-
-    _KEYS = ("user", "dex")
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update([{"user": user, "dex": dex, **state} for user, dex, state in states(msg)])
-
-    def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._update([{"user": data.user, "dex": data.dex, **data.body}])
-
-
-class Positions(Whole):
-    """Open positions; ``szi`` below 0 is short. One that is closed goes."""
-
-    _KEYS = ("user", "dex", "coin")
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        told = list(states(msg))
-        if msg["channel"] == "allDexsClearinghouseState":
-            held = [{"dex": dex, **row} for _, dex, state in told for row in _held(state)]
-            self._cover({"user": msg["data"]["user"]}, held)
-        else:
-            for user, dex, state in told:
-                self._cover({"user": user, "dex": dex}, _held(state))
-
-    def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        state = data.body["clearinghouseState"] if data.kind == "webData2" else data.body
-        self._cover({"user": data.user or data.body["user"], "dex": data.dex}, _held(state))
-
-
-class SpotState(Whole):
-    """Balances of spot."""
-
-    _KEYS = ("user", "coin")
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._cover({"user": msg["data"]["user"]}, rows_of(msg["data"]["spotState"]["balances"]))
-
-    def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._cover({"user": data.user}, rows_of(data.body["balances"]))
-
-
-class TwapStates(Whole):
-    """TWAP orders under way."""
-
-    _KEYS = ("user", "dex", "twapId")
-
-    def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        data = msg["data"]
-        rows = [{"twapId": number, **state} for number, state in data["states"]]
-        self._cover({"user": data["user"], "dex": data["dex"]}, rows)
-
-
-def states(msg: Any) -> Iterator[tuple[str, str, Item]]:
-    """Yield user, dex and clearinghouse state of a message that holds one or several."""
-    data = msg["data"]
-    if msg["channel"] == "allDexsClearinghouseState":
-        yield from ((data["user"], dex, state) for dex, state in data["clearinghouseStates"])
-    else:
-        yield data["user"], data.get("dex", ""), data["clearinghouseState"]
-
-
 def rows_of(data: Any, needed: Iterable[str] = ()) -> list[Item]:
     """Return the rows of a message, which holds a list of them or just one.
 
@@ -386,7 +226,3 @@ def rows_of(data: Any, needed: Iterable[str] = ()) -> list[Item]:
             if not isinstance(row.get(field), str | int):
                 raise TypeError(f"a row without {field}")
     return rows
-
-
-def _held(state: Item) -> list[Item]:
-    return [each["position"] for each in rows_of(state["assetPositions"])]

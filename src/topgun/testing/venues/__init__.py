@@ -13,6 +13,7 @@ VENUES = {
     "bybit": ".venues.bybit",
     "coincheck": ".venues.coincheck",
     "gmocoin": ".venues.gmocoin",
+    "hyperliquid": ".venues.hyperliquid",
     "okj": ".venues.okj",
     "okx": ".venues.okx",
 }
