@@ -58,6 +58,7 @@ class BookStore(DataStore):
     _PRICE: ClassVar[str] = "price"
     _SIZE: ClassVar[str] = "size"
     _MORE: ClassVar[Sequence[str]] = ()  # the fields of what a level tells after price and size
+    _BIDS_FIRST: ClassVar[bool] = False  # in which order the rows of a snapshot come
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -143,7 +144,8 @@ class BookStore(DataStore):
         changes = self._changes()
         if not self._empty(book, changes) and not any(fresh):
             return
-        for side, sizes in zip(book, fresh, strict=True):
+        sides = list(zip(book, fresh, strict=True))
+        for side, sizes in reversed(sides) if self._BIDS_FIRST else sides:
             for price, size in sizes.items():
                 side.add(price, size)
                 if changes is not None:

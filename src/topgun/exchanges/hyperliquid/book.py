@@ -37,6 +37,7 @@ class L2Book(BookStore):
     _SIDE, _ASK, _BID = "side", "A", "B"
     _PRICE, _SIZE = "px", "sz"
     _MORE = ("n",)
+    _BIDS_FIRST = True  # as in the message
 
     def _init(self) -> None:
         self.time: int | None = None
