@@ -17,7 +17,7 @@ from yarl import URL
 from topgun.auth import Auth
 from topgun.client import Client, FetchResult, NotJSONContent
 from topgun.errors import ClientClosed, ConfigError
-from topgun.exchange import requester_of
+from topgun.exchange import question_of, requester_of
 from topgun.testing import FakeClock
 from topgun.version import __version__
 from topgun.ws import WebSocketApp
@@ -262,6 +262,15 @@ async def test_responses_lead_back_to_their_client() -> None:
     async with Wire() as wire, Client(APIS, exchanges=[venue()]) as bot:
         for auth in (Auth, None):
             assert requester_of(await bot.get(wire.url("/"), auth=auth)) is bot
+
+
+async def test_responses_know_what_they_answer() -> None:
+    """A store finds the body that the caller passed, before anybody signed it."""
+    async with Wire() as wire, Client(APIS, exchanges=[venue()]) as bot:
+        body = {"a": 1}
+        assert question_of(await bot.post(wire.url("/"), data=body)) is body
+        assert question_of(await bot.post(wire.url("/"), json=body)) is body
+        assert question_of(await bot.get(wire.url("/"))) is None
 
 
 async def test_connection_refused() -> None:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from topgun.credentials import Credential
 from topgun.errors import ConfigError, SigningError
-from topgun.exchange import Draft, Exchange, Host, Registry, requester_of, requesters
+from topgun.exchange import Draft, Exchange, Host, Registry, question_of, questions, requester_of, requesters
 
 from .support import FakeRequester
 
@@ -188,3 +188,18 @@ def test_requester_of() -> None:
     assert requester_of({}) is None  # neither hashable nor weakly referable
     del response
     assert requester not in requesters.values()
+
+
+def test_question_of() -> None:
+    """A response leads to the body of its request as long as it lives; anything else leads nowhere."""
+
+    class Response:
+        """Stands for a response."""
+
+    response = Response()
+    questions[response] = {"a": 1}
+    assert question_of(response) == {"a": 1}
+    assert question_of(Response()) is None
+    assert question_of({}) is None  # neither hashable nor weakly referable
+    del response
+    assert {"a": 1} not in questions.values()

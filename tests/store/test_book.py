@@ -242,6 +242,20 @@ def test_changes_of_a_snapshot() -> None:
     assert list(book) == new
 
 
+class BidsFirst(Book):
+    _BIDS_FIRST = True
+
+
+def test_bids_first() -> None:
+    """Where a venue tells bids first, rows of a snapshot and its changes come in that order."""
+    book = BidsFirst()
+    stream = book.watch()
+    book._replace(ONE, [("101", 1)], [("99", 1), ("98", 1)])
+    assert [each["price"] for each in book] == ["99", "98", "101"]
+    assert [change.data for change in pending(stream)] == list(book)
+    book._check()
+
+
 class WideDepth(BookStore):
     _MORE = ("orders",)
 

@@ -13,7 +13,7 @@ from tests.store.models import Replayed, Socket, pending
 from tests.store.shop import API, Broken, Depth, Orders, Rows, Shop, answer, delta, message, settle, snapshot, states
 from tests.support import FakeRequester, FakeResponse, FakeSocket, respond, until
 from topgun.errors import InitializeError
-from topgun.exchange import requesters
+from topgun.exchange import questions, requesters
 from topgun.store import DataStore, DataStoreCollection, Topic
 
 LOGGER = "topgun.store"
@@ -428,6 +428,44 @@ async def test_a_response_that_a_table_cannot_read(error: Exception, monkeypatch
     assert raised.value.__cause__ is error
     assert (raised.value.url, raised.value.data) == (f"{API}/wallet", {"rows": [1]})
     assert (store.wallet.state(), store.orders.state()) == ("stale", "live")
+
+
+async def test_answers_that_are_told_apart_by_their_question() -> None:
+    """A collection may choose the tables by what was asked, and give them something else than the response."""
+
+    class Asking(Shop):
+        def _answered(self, url: Any, data: Any, question: Any) -> tuple[tuple[str, ...], Any]:
+            return ("order",) if question == "orders" else (), {"rows": data, "gone": []}
+
+    store = Asking()
+    for question, rows in (("orders", [{"id": 1}]), ("wallet", [{"id": 2}]), (None, [{"id": 3}])):
+        response = await respond("POST", f"{API}/info", rows)
+        questions[response] = question
+        await store.initialize(asyncio.sleep(0, response))
+    assert list(store.orders) == [{"id": 1}]
+
+
+async def test_a_table_that_only_the_question_names_is_right_as_well() -> None:
+    """What the stream says while such an answer is on its way is newer than the answer."""
+
+    class Asking(Shop):
+        _RESPONSES: ClassVar = {}
+
+        def _answered(self, url: Any, data: Any, question: Any) -> tuple[tuple[str, ...], Any]:
+            return ("order",), data
+
+    store, asked = Asking(), asyncio.Event()
+
+    async def slow() -> Any:
+        await asked.wait()
+        return await respond("POST", f"{API}/info", {"rows": [{"id": 1}, {"id": 2}]})
+
+    asking = asyncio.create_task(store.initialize(slow()))
+    await until(lambda: store.orders._race.logs)
+    store.onmessage(message("order", rows=[{"id": 3}], gone=[{"id": 1}]))
+    asked.set()
+    await asking
+    assert list(store.orders) == [{"id": 3}, {"id": 2}]
 
 
 async def test_a_response_that_fills_two_tables() -> None:

@@ -106,8 +106,7 @@ class BookStore(DataStore):
         Args:
             group: The fields that name the book, or another query as for `sorted`.
         """
-        book = self._asked(group)
-        if book is not None:
+        if (book := self._asked(group)) is not None:
             return Best(book.asks.best(), book.bids.best())
         return Best(*(next(iter(rows), None) for rows in self.sorted(group, 1).values()))
 
@@ -144,8 +143,7 @@ class BookStore(DataStore):
         changes = self._changes()
         if not self._empty(book, changes) and not any(fresh):
             return
-        sides = list(zip(book, fresh, strict=True))
-        for side, sizes in reversed(sides) if self._BIDS_FIRST else sides:
+        for side, sizes in [*zip(book, fresh, strict=True)][:: -1 if self._BIDS_FIRST else 1]:
             for price, size in sizes.items():
                 side.add(price, size)
                 if changes is not None:

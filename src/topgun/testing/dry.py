@@ -111,7 +111,8 @@ class DrySocket:
         """Ask the venue over HTTP."""
         target = URL(url).update_query(kwargs.get("params") or {})
         headers: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-        return await Question(Request(method, target, target.raw_path_qs, headers))
+        body = json.dumps(kwargs["data"]).encode() if "data" in kwargs else b""
+        return await Question(Request(method, target, target.raw_path_qs, headers, body))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine of the store."""
