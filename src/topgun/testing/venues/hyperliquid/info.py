@@ -29,6 +29,7 @@ class Info:
 
     def __init__(self, venue: Hyperliquid) -> None:
         self._venue = venue
+        self._told = dict.fromkeys(venue.markets, 0)  # the time of the latest book of each market
         self._answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "meta": self._meta,
             "metaAndAssetCtxs": lambda asked: [self._meta(asked), [context(each) for each in venue.markets.values()]],
@@ -71,9 +72,11 @@ class Info:
         """Return the middle price of each coin."""
         return {name: number(market.mid) for name, market in self._venue.markets.items()}
 
-    def book(self, market: Market) -> dict[str, Any]:
-        """Return a book."""
-        return book(market.name, market.levels("buy", DEPTH), market.levels("sell", DEPTH), self._venue.now().ms)
+    def book(self, market: Market, *, new: bool = False) -> dict[str, Any]:
+        """Return a book; one that is `new` has a later time than the one before, as there is one in a block."""
+        now = max(self._venue.now().ms, self._told[market.name] + new)
+        self._told[market.name] = now
+        return book(market.name, market.levels("buy", DEPTH), market.levels("sell", DEPTH), now)
 
     def orders(self, account: Account) -> list[dict[str, Any]]:
         """Return open orders with all that is known of them."""

@@ -127,7 +127,7 @@ class Stream:
         """Tell of a book, of trades, and of what follows from them."""
         name = market.name
         if self._views[name].step():
-            self._tell(f"l2Book:{name}", self._of_market("l2Book", market), update=True)
+            self._tell(f"l2Book:{name}", self._venue.info.book(market, new=True), update=True)
         if self._bests[name].step():
             self._tell(f"bbo:{name}", self._of_market("bbo", market), event=True)
         self._tell("allMids", {"mids": self._venue.info.mids()}, event=True)
