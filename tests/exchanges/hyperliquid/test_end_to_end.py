@@ -39,7 +39,7 @@ COIN, ASSET = "ETH", 1
 BOOK = {"coin": COIN}
 SOON = (0.01, 0.02, 1.0, 0.01)  # s between connections
 CHANNELS = ("orderUpdates", "openOrders", "userFills", "userEvents", "clearinghouseState", "spotState")
-MANY = 1_000 if coincurve else 100  # orders at once: eth-account needs thirty times as long to sign and to check one
+MANY = 1_000 if coincurve else 50  # orders at once: eth-account needs thirty times as long to sign and to check one
 
 
 def order(side: str, price: Any, size: str, tif: str = "Gtc", *, reduce: bool = False) -> dict[str, Any]:
@@ -183,16 +183,23 @@ async def test_a_thousand_orders_at_once() -> None:
     """Each has a nonce of its own, all rise, and every signature is that of the account."""
     started = time.process_time()
     async with trading() as (fake, bot):
-        app = await bot.connect()
+        answers: list[Any] = []
+        app = await bot.client.ws_connect(STREAM, hdlr_json=lambda msg, ws: answers.append(msg))
+        await app.ready()
         ws = app.current_ws
         assert ws is not None
-        noop = {"method": "post", "request": {"type": "action", "payload": {"action": {"type": "noop"}}}}
-        await asyncio.gather(*(ws.send_json({**noop, "id": number}) for number in range(MANY)))
+        action = order("buy", bot.market.best_bid - 5, "0.5", "Ioc")  # the exchange keeps none of them
+        request = {"type": "action", "payload": {"action": action}}
+        messages = [{"method": "post", "id": number, "request": request} for number in range(MANY)]
+        await asyncio.gather(*map(ws.send_json, messages))
+        await fake.until(lambda: len([msg for msg in answers if msg["channel"] == "post"]) == MANY, timeout=60)
         venue: Any = fake._venues[0]
+        assert [*venue.gate.nonces] == [bot.user.lower()]
         nonces = venue.gate.nonces[bot.user.lower()]
-        await fake.until(lambda: len(nonces) == MANY, timeout=60)
-        assert nonces == sorted(set(nonces))
-        assert not [frame for frame in fake.frames_received if b"err" in str(frame).encode()]
+        assert (len(nonces), nonces) == (MANY, sorted(set(nonces)))
+        assert len(venue.accounts["hyperliquid"].orders) == MANY
+        assert all(message["request"] is request for message in messages)
+        assert "nonce" not in str(request)
     print(f"{MANY} orders: {time.process_time() - started:.2f} s of CPU")
 
 
@@ -213,7 +220,7 @@ def test_a_thousand_orders_in_one_millisecond() -> None:
     assert [body["nonce"] for body in bodies] == [1_713_825_891_591 + number for number in range(MANY)]
     assert len({body["signature"]["r"] for body in bodies}) == MANY
     address = Account.from_key(key).address.lower()
-    assert all(recovered(json.dumps(body), mainnet=True) == address for body in bodies[:: MANY // 100])
+    assert all(recovered(json.dumps(body), mainnet=True) == address for body in bodies)
 
 
 async def test_http_and_socket_share_their_nonces() -> None:
