@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SENDING = (
+    "/exchange",
     "/exchange/orders",
     "/fapi/v1/order",
     "/order/create",

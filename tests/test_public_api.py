@@ -25,6 +25,7 @@ EXCHANGE_STORES = {
     "CoincheckDataStore",
     "CoincheckPrivateDataStore",
     "GMOCoinDataStore",
+    "HyperliquidDataStore",
     "OKJDataStore",
     "OKXDataStore",
     "bitFlyerDataStore",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
     from .exchanges.gmocoin import GMOCoinDataStore
+    from .exchanges.hyperliquid import HyperliquidDataStore
     from .exchanges.okj import OKJDataStore
     from .exchanges.okx import OKXDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
@@ -54,6 +55,7 @@ __all__ = [
     "FetchResult",
     "GMOCoinDataStore",
     "Host",
+    "HyperliquidDataStore",
     "NotJSONContent",
     "OKJDataStore",
     "OKXDataStore",
@@ -87,6 +89,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "CoincheckPrivateDataStore": ("exchanges.coincheck", "CoincheckPrivateDataStore"),
     "GMOCoinDataStore": ("exchanges.gmocoin", "GMOCoinDataStore"),
     "helpers": ("helpers", ""),
+    "HyperliquidDataStore": ("exchanges.hyperliquid", "HyperliquidDataStore"),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "OKXDataStore": ("exchanges.okx", "OKXDataStore"),
     "store": ("store", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, okj, okx
+from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, hyperliquid, okj, okx
 
 __all__ = ["ALL", "REGISTRY"]
 
@@ -16,6 +16,7 @@ ALL: tuple[Exchange, ...] = (
     bybit.EXCHANGE,
     coincheck.EXCHANGE,
     gmocoin.EXCHANGE,
+    hyperliquid.EXCHANGE,
     okj.EXCHANGE,
     okx.EXCHANGE,
 )
