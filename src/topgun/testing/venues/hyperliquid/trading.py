@@ -173,7 +173,7 @@ def _amount(given: Any, step: Decimal, name: str) -> Decimal:
         Wrong: It is not.
     """
     try:
-        amount = Decimal(given) if isinstance(given, str) else ZERO
+        amount = Decimal(given)
     except InvalidOperation:
         amount = ZERO
     if not amount.is_finite() or amount <= 0 or amount % step:
