@@ -217,7 +217,9 @@ PUBLIC = (
     "topgun",
     *(
         f"topgun.{name}"
-        for name in "errors exchange helpers.bitbank helpers.gmocoin store typedefs testing testing.plugin".split()
+        for name in (
+            "errors exchange helpers.bitbank helpers.gmocoin helpers.hyperliquid store typedefs testing testing.plugin"
+        ).split()
     ),
 )
 BESIDES = [  # of modules that hold other things too, which the parts of the client share

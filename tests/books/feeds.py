@@ -104,9 +104,7 @@ FEEDS: dict[str, Feed] = {
         "api.hyperliquid.xyz",
         "/ws",
         collection=topgun.HyperliquidDataStore,
-        messages=[
-            {"method": "subscribe", "subscription": {"type": "l2Book", "coin": name}} for name in ("BTC", "ETH")
-        ],
+        messages=[{"method": "subscribe", "subscription": {"type": "l2Book", "coin": name}} for name in ("BTC", "ETH")],
         book="l2_book",
         price="px",
         size="sz",

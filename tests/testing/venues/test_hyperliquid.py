@@ -221,6 +221,12 @@ async def test_actions_that_are_none(action: Any) -> None:
         assert status == 422
 
 
+async def test_a_key_that_is_none() -> None:
+    """The exchange opens all the same; what is public needs no key."""
+    async with bot(apis={"hyperliquid_testnet": ["YOUR_PRIVATE_KEY"]}) as me:
+        assert (await me.ask("allMids")).keys() == {"BTC", "ETH"}
+
+
 async def test_other_places() -> None:
     """There is nothing else on these hosts."""
     async with bot() as me:

@@ -48,9 +48,7 @@ class Hyperliquid(Venue):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.coins = list(self.markets)
-        self.accounts = {
-            api: Account(api, Wallet.from_key(entry[0]).address.lower()) for api, entry in self.apis.items()
-        }
+        self.accounts = {api: Account(api, address_of(entry[0])) for api, entry in self.apis.items()}
         self.gate = Gate(self)
         self.info = Info(self)
         self.trading = Trading(self)
@@ -110,6 +108,14 @@ class Hyperliquid(Venue):
             fills = account.book(market, ours)
             if ours:
                 self.stream.tell_account(account, market, ours, fills)
+
+
+def address_of(key: str) -> str:
+    """Return the address of a private key in lower case, nothing if it is none: then nobody is let in with it."""
+    try:
+        return str(Wallet.from_key(key).address).lower()
+    except ValueError:
+        return ""
 
 
 VENUE = Hyperliquid
