@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from eth_account import Account
+from eth_keys.datatypes import PrivateKey
 
 import topgun
 
@@ -64,7 +64,7 @@ def address() -> str:
         return os.environ["ACCOUNT"].lower()
     path = Path("apis.json") if Path("apis.json").is_file() else Path(os.environ["TOPGUN_APIS"])
     [key] = json.loads(path.read_text(encoding="utf-8"))["hyperliquid"]
-    return str(Account.from_key(key).address).lower()
+    return PrivateKey(bytes.fromhex(key.removeprefix("0x"))).public_key.to_address()
 
 
 async def asset(client: topgun.Client) -> int:

@@ -55,6 +55,21 @@ def test_importing_it_loads_nothing() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_limit_of_recursion_stays() -> None:
+    """JSON that is nested too deep stays an error, also once eth-account is loaded: it would end the process."""
+    code = f"""
+import json, sys
+from topgun.helpers.hyperliquid import construct_l1_action, sign_typed_data
+sign_typed_data({KEY!r}, *construct_l1_action({{}}, 0, True))
+import topgun.testing.venues.hyperliquid
+try:
+    json.loads("[" * 100_000)
+except RecursionError:
+    sys.exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
+
+
 def test_timestamp() -> None:
     """It is the time in ms."""
     assert 0 <= time.time() * 1000 - get_timestamp_ms() < 5_000

@@ -10,7 +10,9 @@ https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/signing
 
 from __future__ import annotations
 
+import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..exchanges.hyperliquid.actions import (
@@ -25,6 +27,7 @@ from ..exchanges.hyperliquid.actions import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
     from ..exchanges.hyperliquid.typed import Fields
 
@@ -154,11 +157,9 @@ def sign_typed_data(
 
     https://eips.ethereum.org/EIPS/eip-712
     """
-    from eth_account import Account  # noqa: PLC0415  (it takes a second to load)
-    from eth_account.messages import encode_typed_data  # noqa: PLC0415
-
-    signable = encode_typed_data(dict(domain_data), dict(message_types), dict(message_data))
-    made = Account.sign_message(signable, private_key)
+    account, messages = _eth_account()
+    signable = messages.encode_typed_data(dict(domain_data), dict(message_types), dict(message_data))
+    made = account.Account.sign_message(signable, private_key)
     return {"r": hex(made.r), "s": hex(made.s), "v": made.v}
 
 
@@ -187,6 +188,19 @@ def sign_multi_sig_payload(
         return sign_typed_data(private_key, *construct_user_signed_action(named))
     typed = construct_l1_action([user, outer, action], nonce, is_mainnet, vault_address, expires_after)
     return sign_typed_data(private_key, *typed)
+
+
+def _eth_account() -> tuple[ModuleType, ModuleType]:
+    """Load eth-account, which takes a second.
+
+    One of its dependencies raises the limit of recursion, for the whole process, to where a message that is nested too
+    deep ends it: so the limit is put back.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        return import_module("eth_account"), import_module("eth_account.messages")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _domain(name: str, chain: int) -> EIP712Domain:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from eth_account import Account
 
 import topgun
 from tests.support import FakeLink
@@ -21,7 +20,7 @@ from topgun.credentials import Credential
 from topgun.exchanges.hyperliquid import EXCHANGE, HyperliquidDataStore
 from topgun.exchanges.hyperliquid.stream import sign_message
 from topgun.testing import FakeExchange
-from topgun.testing.venues.hyperliquid.gate import recovered
+from topgun.testing.venues.hyperliquid.gate import Wallet, recovered
 
 try:
     import coincurve
@@ -59,7 +58,7 @@ class Bot:
 
     def __init__(self, fake: FakeExchange, client: topgun.Client, key: str) -> None:
         self.fake, self.client = fake, client
-        self.user = Account.from_key(key).address
+        self.user = Wallet.from_key(key).address
         self.store = HyperliquidDataStore(unique=True)
         self.market = fake.market(COIN)
 
@@ -219,7 +218,7 @@ def test_a_thousand_orders_in_one_millisecond() -> None:
     bodies = [sign_message(message, link)["request"]["payload"] for _ in range(MANY)]  # type: ignore[arg-type]
     assert [body["nonce"] for body in bodies] == [1_713_825_891_591 + number for number in range(MANY)]
     assert len({body["signature"]["r"] for body in bodies}) == MANY
-    address = Account.from_key(key).address.lower()
+    address = Wallet.from_key(key).address.lower()
     assert all(recovered(json.dumps(body), mainnet=True) == address for body in bodies)
 
 

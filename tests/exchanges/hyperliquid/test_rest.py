@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -27,7 +25,7 @@ from topgun.exchanges.hyperliquid.actions import AGENT, action_hash, fields_of, 
 from topgun.exchanges.hyperliquid.rest import encode, is_mainnet, sign
 from topgun.exchanges.hyperliquid.stream import LIMIT, decode, forget, heartbeat, sign_message
 from topgun.testing import FakeClock, FakeExchange
-from topgun.testing.venues.hyperliquid.gate import recovered
+from topgun.testing.venues.hyperliquid.gate import Wallet, encode_typed_data, recovered
 
 VECTORS = Path(__file__).parent / "vectors"
 L1, USER, REST = (load(VECTORS / f"{name}.json") for name in ("l1", "user_signed", "rest"))
@@ -131,7 +129,7 @@ def test_typed_data_agrees_with_eth_account() -> None:
     message = {"a": "ä", "b": "0x00000000000000000000000000000000000000Ab", "c": True, "d": 2**64 - 1, "e": bytes(32)}
     domain = {"name": "x", "version": "1", "chainId": 5, "verifyingContract": "0x" + 40 * "0"}
     listed = [{"name": name, "type": kind} for name, kind in fields]
-    made = Account.sign_message(encode_typed_data(domain, {"T": listed}, message), KEY)
+    made = Wallet.sign_message(encode_typed_data(domain, {"T": listed}, message), KEY)
     ours = typed.sign_digest(KEY, typed.digest("x", 5, "T", fields, message))
     assert ours == {"r": hex(made.r), "s": hex(made.s), "v": made.v}
 

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import msgpack
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from tests.support import load
 from topgun.testing import FakeExchange
-from topgun.testing.venues.hyperliquid.gate import TYPES, recovered
+from topgun.testing.venues.hyperliquid.gate import TYPES, Wallet, encode_typed_data, recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,7 +58,7 @@ class Bot:
     def __init__(self, fake: FakeExchange, session: aiohttp.ClientSession) -> None:
         self.fake, self.session = fake, session
         self.key = fake.apis["hyperliquid"][0]
-        self.user = Account.from_key(self.key).address.lower()
+        self.user = Wallet.from_key(self.key).address.lower()
         self.numbers = count(fake.clock.now().ms)
         self.market = fake.market("ETH")
 
@@ -71,7 +69,7 @@ class Bot:
             data += b"\x00" + more["expiresAfter"].to_bytes(8, "big")
         domain = {"name": "Exchange", "version": "1", "chainId": 1337, "verifyingContract": "0x" + 40 * "0"}
         types = {"Agent": [{"name": "source", "type": "string"}, {"name": "connectionId", "type": "bytes32"}]}
-        made = Account.sign_message(
+        made = Wallet.sign_message(
             encode_typed_data(domain, types, {"source": source, "connectionId": keccak(data)}), self.key
         )
         signature = {"r": hex(made.r), "s": hex(made.s), "v": made.v}
@@ -85,7 +83,7 @@ class Bot:
         primary = f"HyperliquidTransaction:{kind[0].upper()}{kind[1:]}"
         fields = [field.split(" ") for field in f"string hyperliquidChain,{types}".split(",")]
         typed = {primary: [{"type": each, "name": name} for each, name in fields]}
-        made = Account.sign_message(
+        made = Wallet.sign_message(
             encode_typed_data({**domain, "verifyingContract": "0x" + 40 * "0"}, typed, action), self.key
         )
         signature = {"r": hex(made.r), "s": hex(made.s), "v": made.v}
@@ -346,7 +344,7 @@ async def test_refused_orders(changes: dict[str, Any], reason: str) -> None:
 async def test_transfers_and_approvals() -> None:
     """Money is sent to another account; of other user-signed actions only the signature counts."""
     async with bot() as me:
-        other = Account.from_key(me.fake.apis["hyperliquid_testnet"][0]).address
+        other = Wallet.from_key(me.fake.apis["hyperliquid_testnet"][0]).address
         types = "string destination,string amount,uint64 time"
         sent = [me.user_signed("usdSend", types, destination=other, amount=amount) for amount in ("5", "999999")]
         told = [(await me.post("/exchange", body))[1] for body in sent]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eth_account import Account as Wallet
-
 from ...market import Market
 from ...orders import Trade
 from ...venue import Reply, Venue
 from .account import Account
-from .gate import Gate, Refused
+from .gate import Gate, Refused, Wallet
 from .info import Info
 from .stream import Stream
 from .trading import Trading

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgpack
-from eth_account import Account as Wallet
-from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 if TYPE_CHECKING:
     from . import Hyperliquid
     from .account import Account
 
-__all__ = ["Gate", "Refused", "recovered"]
+__all__ = ["Gate", "Refused", "Wallet", "encode_typed_data", "recovered"]
+
+# One of its dependencies raises the limit of recursion to where JSON that is nested too deep ends the process.
+_limit = sys.getrecursionlimit()
+Wallet = import_module("eth_account").Account
+encode_typed_data = import_module("eth_account.messages").encode_typed_data
+sys.setrecursionlimit(_limit)
 
 DAY = 86_400_000  # ms
 REMEMBERED = 100  # the highest nonces of a signer
