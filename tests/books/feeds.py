@@ -99,18 +99,6 @@ FEEDS: dict[str, Feed] = {
         markets={name: {"s": name} for name in ("BTCUSDT", "ETHUSDT")},
         limit=50,
     ),
-    "hyperliquid": _feed(
-        "hyperliquid",
-        "api.hyperliquid.xyz",
-        "/ws",
-        collection=topgun.HyperliquidDataStore,
-        messages=[{"method": "subscribe", "subscription": {"type": "l2Book", "coin": name}} for name in ("BTC", "ETH")],
-        book="l2_book",
-        price="px",
-        size="sz",
-        markets={name: {"coin": name} for name in ("BTC", "ETH")},
-        limit=20,
-    ),
     "okj v3": _feed(
         "okj",
         "connect.okj.com",

@@ -86,6 +86,18 @@ def test_tables_are_found_by_what_they_are() -> None:
     assert tables.orders is venue.orders
 
 
+def test_orders_under_another_name() -> None:
+    """Of two tables of orders the first one counts."""
+
+    class Other(DataStoreCollection):
+        order_updates = Topic(Orders, "orderUpdates")
+        open_orders = Topic(Orders, "openOrders")
+
+    venue, tables = Other(), Tables()
+    tables.take(venue)
+    assert tables.orders is venue.order_updates
+
+
 async def test_a_socket_that_goes_and_comes_back() -> None:
     """A connection is announced when it is subscribed, when it is gone, and when it is subscribed again."""
     app = App()

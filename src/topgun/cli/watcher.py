@@ -28,8 +28,8 @@ __all__ = ["PRICES", "SIDES", "SIZES", "Event", "Tables", "Watcher", "first"]
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
 # How venues call the side, the size and the price of a level, a trade, an order, a position.
 SIDES = ("side", "S", "direction", "order_type", "type", "posSide")
-SIZES = ("size", "v", "qty", "q", "pa", "sz", "amount", "pending_amount", "orderSize", "start_amount", "pos")
-PRICES = ("price", "p", "entryPrice", "ep", "avgPrice", "rate", "px", "orderPrice", "avgPx")
+SIZES = ("size", "v", "qty", "q", "pa", "sz", "amount", "pending_amount", "orderSize", "start_amount", "pos", "szi")
+PRICES = ("price", "p", "entryPrice", "ep", "avgPrice", "rate", "px", "orderPrice", "avgPx", "limitPx", "entryPx")
 # How venues say, in the message that ends an order, that it was filled.
 FILLED = {"EXECUTION", "EXECUTIONEVENTS", "FILL", "FILLED", "FULLY_FILLED"}
 # The same for a message that leaves it in place.
@@ -75,7 +75,7 @@ class Tables:
             table: DataStore = getattr(collection, name)
             if isinstance(table, BookStore):
                 kind = "book"
-            elif name.endswith(("order", "orders")):
+            elif name.endswith(("order", "orders", "order_updates")):
                 kind = "orders"
             elif name.startswith("position") or name.endswith("position"):
                 kind = "positions"
