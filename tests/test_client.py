@@ -268,9 +268,10 @@ async def test_responses_know_what_they_answer() -> None:
     """A store finds the body that the caller passed, before anybody signed it."""
     async with Wire() as wire, Client(APIS, exchanges=[venue()]) as bot:
         body = {"a": 1}
-        assert question_of(await bot.post(wire.url("/"), data=body)) is body
-        assert question_of(await bot.post(wire.url("/"), json=body)) is body
-        assert question_of(await bot.get(wire.url("/"))) is None
+        asked = [await bot.post(wire.url("/"), data=body), await bot.post(wire.url("/"), json=body)]
+        asked += [await bot.post(wire.url("/"), data="a=1"), await bot.get(wire.url("/"))]
+        body["a"] = 2
+        assert [question_of(response) for response in asked] == [{"a": 1}, {"a": 1}, "a=1", None]
 
 
 async def test_connection_refused() -> None:

@@ -274,7 +274,8 @@ class Client:
             raise ClientClosed("the client is closed: make a new one")
         response = await self._sender.request(method, join(self._base_url, url), **kwargs)
         requesters[response] = self
-        questions[response] = kwargs.get("json") if kwargs.get("data") is None else kwargs["data"]
+        asked = kwargs.get("json") if kwargs.get("data") is None else kwargs["data"]
+        questions[response] = asked.copy() if isinstance(asked, dict) else asked  # the caller may use it again
         return response
 
     async def _connect(self, url: URL, **kwargs: Any) -> aiohttp.ClientWebSocketResponse:
