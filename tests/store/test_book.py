@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import gc
 import weakref
@@ -512,7 +513,9 @@ def test_resync(caplog: pytest.LogCaptureFixture) -> None:
     rows = copy.deepcopy(list(book))
     book._resync(ONE, "numbers 5 to 6 are missing", ws, [{"op": "subscribe"}])
     assert told(pending(stream)) == [("delete", each, each) for each in rows]
-    assert book.status.get(BTC) == {**BTC, "state": "syncing", "reason": "numbers 5 to 6 are missing"}
+    reason = "numbers 5 to 6 are missing"
+    lost = {"losses": 1, "lost_at": 1_700_000_000_000, "lost_by": reason}
+    assert book.status.get(BTC) == {**BTC, "state": "syncing", "reason": reason, **lost}
     ((key, messages, done),) = ws.snapshot_requests
     assert messages == [{"op": "subscribe"}]
     assert not done()
@@ -547,6 +550,43 @@ def test_resync_again_and_again() -> None:
     assert first()
     assert second()
     assert not third()
+
+
+def test_losses_are_counted() -> None:
+    """The row of a book says how often it was given up, when last and why, also once it is live again."""
+    book, ws = Book(), Socket()
+    book._mark(ONE, "live", ws=ws)
+    assert "losses" not in (book.status.get(BTC) or {})
+    book._resync(ONE, "gap", ws, [1])
+    book._resync(ONE, "still syncing", ws, [1])
+    book._mark(ONE, "live", ws=ws)
+    told = {"losses": 1, "lost_at": 1_700_000_000_000, "lost_by": "gap"}
+    assert book.status.get(BTC) == {**BTC, "state": "live", "reason": "", **told}
+    book._resync(ONE, "from a file")
+    assert book.status.get(BTC) == {
+        **BTC,
+        "state": "syncing",
+        "reason": "from a file",
+        "losses": 2,
+        "lost_at": None,
+        "lost_by": "from a file",
+    }
+
+
+async def test_ready() -> None:
+    """Wait for one book, or for all there are."""
+    book = Book()
+    with pytest.raises(TimeoutError):
+        await book.ready(timeout=0.001)
+    book._mark(ONE, "live")
+    await book.ready()
+    book._mark(("ETH",), "syncing")
+    await book.ready(BTC)
+    waiting = asyncio.ensure_future(book.ready(timeout=5.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    book._mark(("ETH",), "live")
+    await waiting
 
 
 def test_resync_of_a_book_that_the_socket_never_began() -> None:

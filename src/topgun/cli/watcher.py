@@ -165,7 +165,11 @@ class Watcher:
     async def _follow_book(self, book: BookStore) -> None:
         was, lived = book.state(), book.state() == "live"  # what was quicker than this look
         async for change in book.status.watch():
-            group = {name: value for name, value in change.data.items() if name not in ("state", "reason")}
+            group = {
+                name: value
+                for name, value in change.data.items()
+                if name not in ("state", "reason", "losses", "lost_at", "lost_by")
+            }
             state, name = change.data["state"], " ".join(map(str, group.values()))
             reason = f"{name}, {change.data['reason'] or 'no reason given'}"
             if state == "live" and was != "live":

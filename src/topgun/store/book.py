@@ -8,7 +8,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import ConfigError
-from .ladder import Ladder, WideLadder, is_gone, number, serial
+from .ladder import Ladder, Sides, WideLadder, is_gone, number, serial
+from .status import Status
 from .stream import StoreChange
 from .table import DataStore
 
@@ -29,15 +30,6 @@ class Best(NamedTuple):
     bid: Item | None
 
 
-class _Book(NamedTuple):
-    asks: Ladder
-    bids: Ladder
-
-
-class _Status(DataStore):
-    _MAXLEN = None  # as many as there are books
-
-
 class BookStore(DataStore):
     """A table of order books: a row for each level of each side.
 
@@ -45,7 +37,8 @@ class BookStore(DataStore):
     of a book, `_resync` when something is missing.
 
     Attributes:
-        status: A table with a row for each book: the fields that name it, ``state`` and ``reason``.
+        status: A table with a row for each book: the fields that name it, ``state`` and ``reason``. Once it was given
+            up, also how often (``losses``), when last (``lost_at``, in ms) and why (``lost_by``).
         heal: Whether a book that is wrong asks for a new snapshot.
     """
 
@@ -75,10 +68,9 @@ class BookStore(DataStore):
         if keys is not None and tuple(keys) != tuple(self._KEYS):
             raise ConfigError(f"{type(self).__name__} has the keys {tuple(self._KEYS)}, not {tuple(keys)}")
         self.heal = True
-        self.status: DataStore = _Status(f"{name or 'book'}.status", keys=self._GROUP)
-        self._books: dict[tuple[Any, ...], _Book] = {}
-        self._states: dict[tuple[Any, ...], str] = {}
-        self._losses: dict[tuple[Any, ...], int] = {}  # how often each book was given up
+        self.status = Status(f"{name or 'book'}.status", self._GROUP)
+        self._books: dict[tuple[Any, ...], Sides] = {}
+        self._states = self.status.states
         self._feeds: dict[Any, dict[tuple[Any, ...], None]] = {}  # the books that each open socket keeps right
         self._strays: dict[Any, tuple[int, Item]] = {}  # rows of a foreign side, by key, and when they came
         self._table: dict[Any, Item] | None = None
@@ -118,8 +110,19 @@ class BookStore(DataStore):
         """
         if group is not None and (name := self._name(group)) is not None:
             return self._states.get(name, "stale")
-        states = {row["state"] for row in self.status.find(group)}
-        return next((state for state in ("stale", "syncing", "live") if state in states), "stale")
+        return self.status.worst(group)
+
+    async def ready(self, group: Mapping[str, Any] | None = None, timeout: float | None = None) -> None:
+        """Wait until a book is live; without `group` until every book that there is, and at least one, is.
+
+        Args:
+            group: The fields that name the book.
+            timeout: In s; ``None`` = for ever.
+
+        Raises:
+            TimeoutError: It is not live in time.
+        """
+        await self.wait_for(lambda book: book.state(group) == "live", timeout)
 
     # --- changing: for tables of exchanges ---
 
@@ -177,7 +180,7 @@ class BookStore(DataStore):
                 self._forget()
                 self._waiters.release()
 
-    def _levels_watched(self, book: _Book, asks: Iterable[Any], bids: Iterable[Any]) -> None:
+    def _levels_watched(self, book: Sides, asks: Iterable[Any], bids: Iterable[Any]) -> None:
         """Do what `_levels` does and announce it: what goes, then what comes or changes, asks before bids."""
         gone: list[StoreChange] = []
         kept: list[StoreChange] = []
@@ -227,11 +230,8 @@ class BookStore(DataStore):
                 self._follow(group, ws)
             elif state != "stale":
                 state, reason = "stale", "connection lost"
-        if state == "live" and self._states.get(group) == "live":
-            return
-        self.status._update([{**dict(zip(self._GROUP, group, strict=True)), "state": state, "reason": reason}])
-        self._states[group] = state
-        self._waiters.release()
+        if self.status.mark(group, state, reason):
+            self._waiters.release()
 
     def _resync(
         self,
@@ -252,12 +252,13 @@ class BookStore(DataStore):
             key: Names the request where one request serves several books.
         """
         logger.warning("%s %s: %s", self.name, " ".join(map(str, group)), reason)
-        loss = self._losses[group] = self._losses.get(group, 0) + (self._states.get(group) != "syncing")
+        states, losses = self._states, self.status.losses
+        loss = self.status.lose(group, reason, ws)
         self._drop(group)
         self._mark(group, "syncing", reason, ws)
         if self.heal and ws is not None and messages:
             name = (id(self), group) if key is None else key
-            ws.request_snapshot(name, messages, lambda: (self._states[group], self._losses[group]) != ("syncing", loss))
+            ws.request_snapshot(name, messages, lambda: (states[group], losses[group]) != ("syncing", loss))
 
     # --- inside ---
 
@@ -285,24 +286,24 @@ class BookStore(DataStore):
             return None
         return name
 
-    def _asked(self, query: Mapping[str, Any] | None) -> _Book | None:
+    def _asked(self, query: Mapping[str, Any] | None) -> Sides | None:
         """Return the book that `query` names and nothing else; without a query the only one there is."""
         if query:
             return self._books.get(self._name(query) or ())  # no book has an empty name
         return next(iter(self._books.values())) if len(self._books) == 1 else None
 
-    def _book(self, group: tuple[Any, ...]) -> _Book:
+    def _book(self, group: tuple[Any, ...]) -> Sides:
         book = self._books.get(group)
         if book is None:
             named = dict(zip(self._GROUP, group, strict=True))
             side: Any = partial(WideLadder, fields=self._MORE) if self._MORE else Ladder
-            book = self._books[group] = _Book(
+            book = self._books[group] = Sides(
                 side({**named, self._SIDE: self._ASK}, self._PRICE, self._SIZE, descending=False),
                 side({**named, self._SIDE: self._BID}, self._PRICE, self._SIZE, descending=True),
             )
         return book
 
-    def _empty(self, book: _Book, changes: list[StoreChange] | None) -> bool:
+    def _empty(self, book: Sides, changes: list[StoreChange] | None) -> bool:
         """Remove every level, and return whether there was one."""
         rows = [row for side in book for row in side.clear()]
         if changes is not None:
@@ -394,7 +395,6 @@ class BookStore(DataStore):
             for price, size in side.sizes.items():
                 row = self._data[*side.key, price]
                 assert row is side.rows[price] is self.get(row)
-                assert row.items() >= side.blank.items()
-                assert (row[self._PRICE], row.get(self._SIZE)) == (price, size)
+                assert (row[self._PRICE], row.get(self._SIZE), {**row, **side.blank}) == (price, size, row)
             prices = [float(row[self._PRICE]) for row in side.top()]
             assert prices == sorted(map(float, side.sizes), reverse=side.blank[self._SIDE] == self._BID)

@@ -14,7 +14,7 @@ from .book import BookStore
 from .table import DataStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
     from yarl import URL
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["DataStoreCollection", "Topic"]
 
 logger = logging.getLogger("topgun.store")
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # s between two tries to initialize again
 
 T = TypeVar("T", bound=DataStore)
 
@@ -70,6 +72,8 @@ class DataStoreCollection:
         self._waiters = Waiters()
         self._sockets: dict[Any, set[str]] = {}  # the tables that each open socket feeds
         self._has_lost = False
+        self._repeated: dict[Callable[[], Awaitable[Any]], tuple[str, ...]] = {}  # and the tables that they fill
+        self._repeating = asyncio.Lock()
         self._unfed: set[str] = set()  # the tables whose socket was lost, until another one connects
         self._asked = {name: None for names in self._RESPONSES.values() for name in _several(names)}
         for topic in self._topics():
@@ -121,6 +125,8 @@ class DataStoreCollection:
         if self._has_lost:  # what was initialized while nobody listened has missed what happened since
             self._expire()
         on_close(self._lost)
+        if (on_subscribed := getattr(ws, "on_subscribed", None)) is not None:
+            on_subscribed(self._initialize_again)
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         """Take a message (a hook); by default give it to the tables that `_topic` names."""
@@ -182,32 +188,62 @@ class DataStoreCollection:
 
     # --- responses ---
 
-    async def initialize(self, *awaitables: Awaitable[Any]) -> None:
+    async def initialize(self, *requests: Awaitable[Any] | Callable[[], Awaitable[Any]]) -> None:
         """Fill tables from HTTP responses: ``await store.initialize(client.get(...), client.get(...))``.
 
         They are sent at the same time. Every good one is applied, whatever becomes of the others.
 
         Args:
-            *awaitables: Requests.
+            *requests: Requests. A function that makes one, ``partial(client.get, url)``, is called now, and again
+                after a lost connection was replaced, until the tables that it fills are live.
 
         Raises:
             InitializeError: A response reports a failure, or is not JSON.
             aiohttp.ClientError: A request has no response.
             TimeoutError: Likewise.
         """
-        outcomes = await asyncio.gather(*map(self._take, awaitables), return_exceptions=True)
+        for request in requests:
+            if callable(request):
+                self._repeated.setdefault(request, ())
+        outcomes = await asyncio.gather(*map(self._take, requests), return_exceptions=True)
         failures = [error for error in outcomes if error is not None]
         for other in failures[1:]:
             failures[0].add_note(f"besides: {type(other).__name__}: {other}")
         if failures:
             raise failures[0]
 
-    async def _take(self, awaitable: Awaitable[Any]) -> None:
+    def _initialize_again(self, ws: Any) -> None:
+        """Repeat the requests whose tables are stale since a connection was lost; `ws` is the one that replaces it."""
+        if self._has_lost and self._repeated:
+            ws.requester.spawn(self._repeat(ws))
+
+    async def _repeat(self, ws: Any) -> None:
+        wait = _FIRST_WAIT
+        while not ws.closed:
+            async with self._repeating:  # another socket may have come back as well
+                due = [request for request in self._repeated if self._is_due(request)]
+                try:
+                    await self.initialize(*due)
+                except Exception as error:  # noqa: BLE001  (whatever it is, it may go better the next time)
+                    logger.warning("%s: not initialized again: %s", type(self).__name__, type(error).__name__)
+            if not any(map(self._is_due, self._repeated)):
+                return
+            await ws.clock.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _is_due(self, request: Callable[[], Awaitable[Any]]) -> bool:
+        names = self._repeated[request]
+        return not names or any(self._stores[name]._state == "stale" for name in names)
+
+    async def _take(self, request: Awaitable[Any] | Callable[[], Awaitable[Any]]) -> None:
         listening = self._listening()
         tables = self._stores.copy()
         logs = {name: table._race.begin() for name, table in tables.items()}
         try:
-            await self._settle(await awaitable, listening, logs)
+            response = await (request() if callable(request) else request)
+            if callable(request):
+                self._repeated[request] = _several(self._RESPONSES.get(response.url.path, ()))
+            await self._settle(response, listening, logs)
         finally:
             for name, table in tables.items():
                 table._race.end(logs[name])

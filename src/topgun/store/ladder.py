@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import count
 from math import inf, isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..typedefs import Item
 
-__all__ = ["Ladder", "WideLadder", "is_gone", "number", "serial"]
+__all__ = ["Ladder", "Sides", "WideLadder", "is_gone", "number", "serial"]
 
 _PATIENCE = 64  # changes noted for a reader who may not come back, besides an eighth of the levels
 serial = count().__next__
@@ -286,6 +286,13 @@ class WideLadder(Ladder):
         row = super()._made(price)
         row.update(zip(self._fields, self._more[price], strict=False))
         return row
+
+
+class Sides(NamedTuple):
+    """The two sides of one book."""
+
+    asks: Ladder
+    bids: Ladder
 
 
 def is_gone(size: Any) -> bool:

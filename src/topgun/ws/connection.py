@@ -51,7 +51,7 @@ class Connection:
 
     Attributes:
         ws: What the handlers see of this connection.
-        settled: Set by the app once the connection is logged in and subscribed.
+        settled: True once the connection is logged in and subscribed.
         turn: Held by a login from its timestamp until it is sent.
     """
 
@@ -82,6 +82,7 @@ class Connection:
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._callbacks: list[Callable[[ClientWebSocketResponse], object]] = []
+        self._on_settled: list[Callable[[ClientWebSocketResponse], object]] = []
         self.ws = ClientWebSocketResponse(self)
         self._reader = Reader(
             raw,
@@ -192,6 +193,25 @@ class Connection:
         else:
             self._callbacks.append(callback)
 
+    def on_settled(self, callback: Callable[[ClientWebSocketResponse], object]) -> None:
+        """Call `callback` with `ws` once the connection is logged in and subscribed (at once if it is)."""
+        if self.settled:
+            callback(self.ws)
+        else:
+            self._on_settled.append(callback)
+
+    def settle(self) -> None:
+        """Know that the connection is logged in and subscribed; called by the app."""
+        self.settled = True
+        self._call(self._on_settled, "on_subscribed")
+
+    def _call(self, callbacks: list[Callable[[ClientWebSocketResponse], object]], what: str) -> None:
+        for callback in callbacks:
+            try:
+                callback(self.ws)
+            except Exception:
+                logger.exception("%s: %s callback failed", self.place, what)
+
     def masked(self, value: Any) -> Any:
         """Return a copy of what an exchange said, without the secrets of this connection."""
         return masked(value, self._secrets)
@@ -259,11 +279,7 @@ class Connection:
         self._reader.claims.end()
         self._reader.pongs.end()
         self._ended.set()
-        for callback in self._callbacks:
-            try:
-                callback(self.ws)
-            except Exception:
-                logger.exception("%s: on_close callback failed", self.place)
+        self._call(self._callbacks, "on_close")
         with suppress(TimeoutError, OSError, aiohttp.ClientError):
             async with asyncio.timeout(CLOSING):
                 await self.raw.close()

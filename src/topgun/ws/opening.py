@@ -73,7 +73,8 @@ class Opening:
                 self._enter(State.SUBSCRIBING)
                 for message in self._messages:
                     await message.send(connection.ws, message.data)
-                connection.settled = self.login_error is None
+                if self.login_error is None:
+                    connection.settle()
                 self._enter(State.OPEN)
         except LoginError as error:
             self.login_error = error

@@ -162,6 +162,10 @@ class ClientWebSocketResponse:
         """Call `callback` with this object once the connection is over (at once if it is)."""
         self._connection.on_close(callback)
 
+    def on_subscribed(self, callback: Callable[[ClientWebSocketResponse], object]) -> None:
+        """Call `callback` with this object once the login succeeded and every message was sent (at once if so)."""
+        self._connection.on_settled(callback)
+
     def request_snapshot(self, key: Hashable, messages: Sequence[Any], done: Callable[[], bool]) -> None:
         """Send `messages` now and, with growing waits (1.92 s to 60 s), again until ``done()``.
 

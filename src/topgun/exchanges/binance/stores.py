@@ -172,9 +172,9 @@ class _Binance(DataStoreCollection):
 
     # --- responses ---
 
-    async def _take(self, awaitable: Awaitable[Any]) -> None:
+    async def _take(self, request: Awaitable[Any] | Callable[[], Awaitable[Any]]) -> None:
         try:
-            await super()._take(awaitable)
+            await super()._take(request)
         except InitializeError as error:
             if error.url.endswith("/api/v3/userDataStream"):
                 error.add_note(_RETIRED)
