@@ -155,6 +155,17 @@ async def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> No
     assert store.positions.state() == "live"
 
 
+async def test_what_fills_no_table_is_not_repeated() -> None:
+    """A request that no table knows of is done with once it was answered."""
+    server, store = Server(), Shop()
+    server.lists["weather"] = []
+    ws = connected(store)
+    await store.initialize(partial(server.get, "weather"))
+    ws.lose()
+    await done(connected(store))
+    assert server.asked == ["weather"]
+
+
 async def test_a_lost_socket_ends_it() -> None:
     """The socket that replaces a lost one repeats what the lost one could not."""
     server, store = Server(), Shop()

@@ -72,7 +72,7 @@ class DataStoreCollection:
         self._waiters = Waiters()
         self._sockets: dict[Any, set[str]] = {}  # the tables that each open socket feeds
         self._has_lost = False
-        self._repeated: dict[Callable[[], Awaitable[Any]], tuple[str, ...]] = {}  # and the tables that they fill
+        self._repeated: dict[Callable[[], Awaitable[Any]], Sequence[str] | None] = {}  # and which tables they filled
         self._repeating = asyncio.Lock()
         self._unfed: set[str] = set()  # the tables whose socket was lost, until another one connects
         self._asked = {name: None for names in self._RESPONSES.values() for name in _several(names)}
@@ -204,7 +204,7 @@ class DataStoreCollection:
         """
         for request in requests:
             if callable(request):
-                self._repeated.setdefault(request, ())
+                self._repeated.setdefault(request, None)
         outcomes = await asyncio.gather(*map(self._take, requests), return_exceptions=True)
         failures = [error for error in outcomes if error is not None]
         for other in failures[1:]:
@@ -233,7 +233,7 @@ class DataStoreCollection:
 
     def _is_due(self, request: Callable[[], Awaitable[Any]]) -> bool:
         names = self._repeated[request]
-        return not names or any(self._stores[name]._state == "stale" for name in names)
+        return names is None or any(self._stores[name]._state == "stale" for name in names)
 
     async def _take(self, request: Awaitable[Any] | Callable[[], Awaitable[Any]]) -> None:
         listening = self._listening()
@@ -241,15 +241,17 @@ class DataStoreCollection:
         logs = {name: table._race.begin() for name, table in tables.items()}
         try:
             response = await (request() if callable(request) else request)
+            names = await self._settle(response, listening, logs)
             if callable(request):
-                self._repeated[request] = _several(self._RESPONSES.get(response.url.path, ()))
-            await self._settle(response, listening, logs)
+                self._repeated[request] = names
         finally:
             for name, table in tables.items():
                 table._race.end(logs[name])
 
-    async def _settle(self, response: Any, listening: set[Any], logs: Mapping[str, dict[Hashable, bool]]) -> None:
-        """Fill tables from a response.
+    async def _settle(
+        self, response: Any, listening: set[Any], logs: Mapping[str, dict[Hashable, bool]]
+    ) -> Sequence[str] | None:
+        """Fill tables from a response, and return which ones; ``None`` if it was skipped.
 
         Args:
             response: It.
@@ -266,13 +268,14 @@ class DataStoreCollection:
         if self._failure(url, data):
             self._refused(url, data)
             self._turn("stale", _several(self._RESPONSES.get(url.path, ())))
-            return
+            return None
         names, data = self._answered(url, data, question_of(response))
         for name in names:
             taken = self._apply(name, data, url, response, logs)
             heard = listening and listening == self._listening() and name not in self._unfed - self._fed_now()
             if taken and (heard or not self._has_lost):
                 self._turn("live", [name])
+        return names
 
     def _listening(self) -> set[Any]:
         """Return the open sockets; none if one of them, perhaps the one that counts, is not subscribed yet."""

@@ -12,7 +12,7 @@ from .answers import TABLES, answer
 from .book import L2Book, logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from yarl import URL
 
@@ -78,11 +78,13 @@ class HyperliquidDataStore(DataStoreCollection):
             if isinstance(table, t.Listed):
                 table.unique = unique
 
-    async def initialize(self, *awaitables: Awaitable[Any], user: str = "", dex: str = "") -> None:
+    async def initialize(
+        self, *requests: Awaitable[Any] | Callable[[], Awaitable[Any]], user: str = "", dex: str = ""
+    ) -> None:
         """Fill tables from answers of ``/info``: ``await store.initialize(client.post("/info", data={...}))``.
 
         Args:
-            *awaitables: Requests; which tables an answer fills depends on the ``type`` of the question.
+            *requests: Requests, or functions that make them; which tables an answer fills depends on the ``type`` of the question.
             user: Whose answers they are, where the question is not known: it was not sent by a client of topgun.
             dex: The same.
 
@@ -93,7 +95,7 @@ class HyperliquidDataStore(DataStoreCollection):
         """
         token = _whose.set((user, dex))
         try:
-            await super().initialize(*awaitables)
+            await super().initialize(*requests)
         finally:
             _whose.reset(token)
 
