@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from topgun.store.ladder import Ladder, WideLadder, is_gone, number
 
+from .shop import Depth
+
 
 def ladder(*prices: Any, descending: bool = False) -> Ladder:
     side = Ladder({"s": "X", "side": "bid" if descending else "ask"}, "p", "v", descending=descending)
@@ -136,6 +138,21 @@ def test_a_price_that_goes_and_comes_again_between_two_looks() -> None:
     assert side.sizes == side.born == side.rows == {}
     side.add(7, 1)
     assert prices(side) == [7]
+
+
+def test_levels_that_go_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole book that replaces another costs no rows of the levels that go, where nobody hears of them."""
+    made: list[object] = []
+    one = Ladder._made
+    monkeypatch.setattr(Ladder, "_made", lambda self, price: made.append(price) or one(self, price))
+    side = ladder(1, 2)
+    assert side.clear(told=False) == []
+    assert side.sizes == side.born == side.rows == {}
+    book = Depth("book")
+    for price in ("1", "2"):
+        book._replace(("X",), [(price, "1")], [])
+    assert made == []
+    assert [row["price"] for row in book] == ["2"]
 
 
 def test_what_nobody_looks_at_is_given_up() -> None:

@@ -140,7 +140,11 @@ class BookStore(DataStore):
         """
         book = self._book(group)
         fresh = [
-            {price: size for price, size in side.pairs(levels) if number(price) is not None and not is_gone(size)}
+            {
+                price: size
+                for price, size in side.pairs(levels)
+                if (price in side.sizes or number(price) is not None) and not is_gone(size)
+            }
             for side, levels in zip(book, (asks, bids), strict=True)
         ]
         changes = self._changes()
@@ -305,11 +309,12 @@ class BookStore(DataStore):
 
     def _empty(self, book: Sides, changes: list[StoreChange] | None) -> bool:
         """Remove every level, and return whether there was one."""
-        rows = [row for side in book for row in side.clear()]
+        some = any(side.sizes for side in book)
+        rows = [row for side in book for row in side.clear(told=changes is not None)]
         if changes is not None:
             changes += [StoreChange(self, "delete", row, row) for row in rows]
         self._forget()
-        return bool(rows)
+        return some
 
     # --- as a table: what the methods of DataStore work with is made of the ladders when one of them asks ---
 

@@ -131,9 +131,9 @@ class Ladder:
         if self._order is not None:
             self._note(price, came=False)
 
-    def clear(self) -> list[Item]:
-        """Let all levels go, and return their rows in the order in which they came."""
-        rows = [self.told(price) for price in self.sizes]
+    def clear(self, *, told: bool = True) -> list[Item]:
+        """Let all levels go, and return their rows in the order in which they came, if they are to be `told`."""
+        rows = [self.told(price) for price in self.sizes] if told else []
         self.sizes, self.born, self.rows = {}, {}, {}
         self._give_up()
         return rows
@@ -276,9 +276,9 @@ class WideLadder(Ladder):
         super().remove(price)
         del self._more[price]
 
-    def clear(self) -> list[Item]:
-        """Let all levels go, and return their rows in the order in which they came."""
-        rows = super().clear()
+    def clear(self, *, told: bool = True) -> list[Item]:
+        """Do what `Ladder.clear` does."""
+        rows = super().clear(told=told)
         self._more = {}
         return rows
 
