@@ -84,8 +84,8 @@ class HyperliquidDataStore(DataStoreCollection):
         """Fill tables from answers of ``/info``: ``await store.initialize(client.post("/info", data={...}))``.
 
         Args:
-            *requests: Requests, or functions that make them; which tables an answer fills depends on the ``type`` of the
-                question.
+            *requests: Requests, or functions that make them; which tables an answer fills depends on the ``type`` of
+                the question.
             user: Whose answers they are, where the question is not known: it was not sent by a client of topgun.
             dex: The same.
 
