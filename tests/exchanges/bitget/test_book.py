@@ -264,6 +264,38 @@ def test_second_depth_takes_over() -> None:
     assert (state(watched), book(watched.store)) == ("live", ([("13", "1")], []))
 
 
+def test_a_snapshot_that_was_overtaken() -> None:
+    """One that is older than what was heard, by number and by time, changes nothing; a new count is newer."""
+    watched = live(damaged(START, ("data", 0, "ts"), "1000"))
+    watched.feed(update(101, 100, asks=(("11", "3"),), ts="1002"))
+    now = ([("11", "3"), ("12", "2")], STARTED[1])
+    watched.feed(damaged(START, ("data", 0, "ts"), "1000"))
+    assert (state(watched), book(watched.store)) == ("live", now)
+    watched.feed(update(102, 101, bids=(("8", "1"),), ts="1003"))
+    assert (state(watched), book(watched.store)) == ("live", (now[0], [*now[1], ("8", "1")]))
+    watched.feed(damaged(snapshot(7, asks=(("20", "1"),)), ("data", 0, "ts"), "1004"))
+    assert (state(watched), book(watched.store)) == ("live", ([("20", "1")], []))
+    watched.feed(damaged(snapshot(5, asks=(("21", "1"),)), ("data", 0, "ts"), None))  # nobody knows when that was
+    assert (state(watched), book(watched.store)) == ("live", ([("21", "1")], []))
+
+
+def test_unsubscribed() -> None:
+    """A book whose channel was given up is stale, and another channel may have it; one that is mended goes on."""
+    watched = live()
+    deeper = snapshot(101, asks=(("13", "1"),), arg=DEEPER)
+    watched.feed({"event": "unsubscribe", "arg": DEEPER}, deeper)  # never was this book's
+    assert (state(watched), book(watched.store)) == ("live", STARTED)
+    watched.feed({"event": "unsubscribe", "arg": ARG})
+    assert (state(watched), book(watched.store)) == ("stale", STARTED)
+    watched.feed(deeper)
+    assert (state(watched), book(watched.store)) == ("live", ([("13", "1")], []))
+    watched = live()
+    watched.feed(update(117, 103), {"event": "unsubscribe", "arg": ARG})
+    assert state(watched) == "syncing"
+    watched.feed(snapshot(118, asks=(("13", "1"),)))
+    assert (state(watched), book(watched.store)) == ("live", ([("13", "1")], []))
+
+
 def test_markets_of_one_name() -> None:
     """Spot and futures of one name have a book each."""
     watched = live()

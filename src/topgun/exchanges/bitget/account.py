@@ -6,6 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .ending import OpenOrders
 from .rows import answered, rows_of
 
 if TYPE_CHECKING:
@@ -23,22 +24,18 @@ _PAGE = 100  # orders in a full answer
 _CERTAIN = ("orderId", "clientOid", "status", "startTime", "endTime")  # what asks for a part of the open orders
 
 
-class OpenOrders(DataStore):
-    """Orders that are open: those that have come to an end go. A status that nobody has heard of changes nothing."""
+class _Told(OpenOrders):
+    """Orders that a channel of V2 tells."""
 
     _KEYS = ("instType", "instId", "orderId")
-    _MAXLEN = None
-    _OPEN: ClassVar[frozenset[str]]
-    _FINAL: ClassVar[frozenset[str]]
+    _IDENT = _KEYS
     _NAMED: ClassVar[Sequence[str]] = ()  # what stands in ``arg`` alone
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = rows_of(msg, (*self._KEYS, "status"), *self._NAMED)
-        self._update([row for row in rows if row["status"] in self._OPEN])
-        self._delete([row for row in rows if row["status"] in self._FINAL])
+        self._hear(rows_of(msg, (*self._KEYS, "status"), *self._NAMED))
 
 
-class Orders(OpenOrders):
+class Orders(_Told):
     """Open orders of spot and futures. Spot spells ``cancelled``, futures ``canceled``.
 
     An answer that lists open orders replaces those that it covers.
@@ -67,12 +64,12 @@ class Orders(OpenOrders):
         here = {(row["instId"], row["orderId"]) for row in rows if row["status"] not in self._FINAL}
         covered = _covered(query, [row["orderId"] for row in rows], self.find({"instType": kind}))
         self._delete([row for row in covered if (row["instId"], row["orderId"]) not in here])
-        self._delete([row for row in rows if row["status"] in self._FINAL])
-        self._update([row for row in rows if row["status"] not in self._FINAL])
+        self._end(row for row in rows if row["status"] in self._FINAL)
+        self._update([row for row in rows if not self._outdated(row)])
         return None
 
 
-class AlgoOrders(OpenOrders):
+class AlgoOrders(_Told):
     """Trigger orders that wait.
 
     https://www.bitget.com/api-doc/contract/websocket/private/Plan-Order-Channel
@@ -82,7 +79,7 @@ class AlgoOrders(OpenOrders):
     _FINAL = frozenset({"executed", "fail_execute", "cancelled", "canceled"})
 
 
-class MarginOrders(OpenOrders):
+class MarginOrders(_Told):
     """Open orders of cross margin, or of isolated margin; ``instId`` is that of the subscription.
 
     https://www.bitget.com/api-doc/margin/cross/websocket/private/Cross-Orders

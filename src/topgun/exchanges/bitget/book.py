@@ -37,13 +37,20 @@ class _Source:
     last: Any = None
     early: int = 0
 
+    def overtaken(self, number: int | None, data: Any) -> bool:
+        """Tell a snapshot that is older than the last message, both by number and by time: a new count begins low."""
+        if number is None or self.number is None or number >= self.number:
+            return False
+        time, since = _whole(data.get("ts")), _whole(self.last.get("ts"))
+        return time is not None and since is not None and time < since
+
 
 class OrderBook(BookStore):
     """The order book of each instrument, of whichever channel (``books``, ``books15``, ...) begins it.
 
-    A snapshot replaces the book whenever it comes. Changes are checked by whatever they carry: the number of the one
-    before (``pseq``), a checksum of the best 25 levels, or just a number that rises (``seq``). If one does not fit, or
-    cannot be read, the channel is subscribed to anew, which brings a snapshot.
+    A snapshot replaces the book whenever it comes, unless it is late. Changes are checked by whatever they carry: the
+    number of the one before (``pseq``), a checksum of the best 25 levels, or just a number that rises (``seq``). If one
+    does not fit, or cannot be read, the channel is subscribed to anew, which brings a snapshot.
 
     https://www.bitget.com/api-doc/contract/websocket/public/Order-Book-Channel
     """
@@ -72,9 +79,17 @@ class OrderBook(BookStore):
             self._again(group, source, "a message cannot be read")
             raise
 
+    def unsubscribed(self, arg: Any, ws: Any) -> None:
+        """Know that a channel sends no more. A book that waits for a snapshot has asked for that itself."""
+        for group, source in self._sources.items():
+            if source.ws is ws and source.arg == arg and self._states.get(group) == "live":
+                self._mark(group, "stale", "unsubscribed")
+
     def _advance(self, group: tuple[Any, ...], source: _Source, action: str, data: Any) -> None:
         asks, bids, number = data[self._ASK], data[self._BID], _whole(data.get("seq"))
         if action == "snapshot":
+            if source.overtaken(number, data):
+                return
             self._replace(group, asks, bids)
             self._mark(group, "live", ws=source.ws)
         elif action != "update":

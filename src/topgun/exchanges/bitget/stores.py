@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-__all__ = ["BitgetV2DataStore", "failed", "tell_refusal"]
+__all__ = ["BitgetV2DataStore", "failed", "take_notice"]
 
 _DOCS = "https://www.bitget.com/api-doc"
 
@@ -149,7 +149,7 @@ class BitgetV2DataStore(DataStoreCollection):
         if isinstance(msg, dict) and msg.get("data") is not None and "arg" in msg:
             super()._onmessage(msg, ws)
         else:
-            tell_refusal(msg)
+            take_notice(msg, self.book, ws)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         return _tables(msg["arg"].get("channel"))  # V3 has a topic instead
@@ -166,10 +166,13 @@ def _tables(channel: str | None) -> tuple[str, ...]:
     return ("candle",) if channel.startswith("candle") else ("book",) if channel.startswith("books") else (channel,)
 
 
-def tell_refusal(msg: Any) -> None:
-    """Log what Bitget refuses: a login, a subscription, an order sent by WebSocket."""
-    if isinstance(msg, dict) and (msg.get("event") == "error" or ("event" in msg and failed(msg))):
+def take_notice(msg: Any, book: OrderBook, ws: Any) -> None:
+    """Take what is no data: log a refused login, subscription or order; tell `book` of a channel that has ended."""
+    event = msg.get("event") if isinstance(msg, dict) else None
+    if event == "error" or (event is not None and failed(msg)):
         logger.warning("Bitget refuses: %r", msg)
+    elif event == "unsubscribe":
+        book.unsubscribed(msg.get("arg"), ws)
 
 
 def failed(data: Any) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
 from .book import OrderBookV1
+from .ending import OpenOrders
 from .rows import check
-from .stores import failed, tell_refusal
+from .stores import failed, take_notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ class Account(Latest):
     _KEYS = ("marginCoin",)
 
 
-class Orders(DataStore):
+class Orders(OpenOrders):
     """Open orders: those that are filled or cancelled go.
 
     https://bitgetlimited.github.io/apidoc/en/mix/#order-channel
@@ -86,21 +87,21 @@ class Orders(DataStore):
     """
 
     _KEYS = ("instId", "clOrdId")
-    _MAXLEN = None
+    _IDENT = ("instId", "clOrdId", "ordId")
+    _OPEN = frozenset({"new", "partial-fill"})
     _FINAL = frozenset({"cancelled", "canceled", "full-fill"})
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         rows = check(msg["data"], (*self._KEYS, "status"))
-        self._insert([row for row in rows if row["status"] == "new"])
-        self._update([row for row in rows if row["status"] == "partial-fill"])
-        self._delete([row for row in rows if row["status"] in self._FINAL])
+        self._insert([row for row in rows if row["status"] == "new" and not self._outdated(row)])
+        self._hear([row for row in rows if row["status"] != "new"])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         rows = [_as_told(order) for order in check(data["data"], ("symbol", "clientOid"))]
         here = {row["clOrdId"] for row in rows}
         known = self.find({"instId": url.query.get("symbol", "")})
         self._delete([row for row in known if row["clOrdId"] not in here])
-        self._insert(rows)
+        self._insert([row for row in rows if not self._outdated(row)])
 
 
 class Positions(DataStore):
@@ -140,7 +141,7 @@ class BitgetDataStore(DataStoreCollection):
         if isinstance(msg, dict) and "arg" in msg and "data" in msg:
             super()._onmessage(msg, ws)
         else:
-            tell_refusal(msg)
+            take_notice(msg, self.orderbook, ws)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         return _tables(msg["arg"]["channel"])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
 from .book import OrderBookV3
+from .ending import OpenOrders
 from .rows import candles_of, check, rows_of
-from .stores import failed, tell_refusal
+from .stores import failed, take_notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class Fill(DataStore):
         self._update(check(msg["data"], self._KEYS))
 
 
-class Order(DataStore):
+class Order(OpenOrders):
     """Open orders: those that have come to an end go.
 
     https://www.bitget.com/api-doc/uta/websocket/private/Order-Channel
@@ -82,23 +83,23 @@ class Order(DataStore):
     """
 
     _KEYS = ("orderId",)
-    _MAXLEN = None
+    _IDENT = _KEYS
+    _STATE, _TIME = "orderStatus", "updatedTime"
     _OPEN = frozenset({"new", "live", "partially_filled"})
     _FINAL = frozenset({"filled", "cancelled", "canceled", "rejected"})
     _PARTIAL = ("cursor", "startTime", "endTime", "orderId", "clientOid")  # what asks for a part of the open orders
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = check(msg["data"], ("orderId", "orderStatus"))
-        self._update([row for row in rows if row["orderStatus"] in self._OPEN])
-        self._delete([row for row in rows if row["orderStatus"] in self._FINAL])
+        self._hear(check(msg["data"], ("orderId", "orderStatus")))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         rows = check(data["data"]["list"] or [], ("orderId", "orderStatus", "category"))
-        rows = [{**row, "category": row["category"].lower()} for row in rows if row["orderStatus"] not in self._FINAL]
-        here = {row["orderId"] for row in rows}
+        rows = [{**row, "category": row["category"].lower()} for row in rows]
+        here = {row["orderId"] for row in rows if row["orderStatus"] not in self._FINAL}
         covered = [row for row in self.find() if self._covers(url.query, len(rows), row)]
         self._delete([row for row in covered if row["orderId"] not in here])
-        self._update(rows)
+        self._end(row for row in rows if row["orderStatus"] in self._FINAL)
+        self._update([row for row in rows if not self._outdated(row)])
 
     def _covers(self, query: Mapping[str, str], listed: int, row: Item) -> bool:
         """Tell whether an answer to `query` with so many orders would list an order if it were open."""
@@ -185,7 +186,7 @@ class BitgetV3DataStore(DataStoreCollection):
         if isinstance(msg, dict) and msg.get("data") is not None and "arg" in msg:
             super()._onmessage(msg, ws)
         else:
-            tell_refusal(msg)
+            take_notice(msg, self.book, ws)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         return _tables(msg["arg"].get("topic"))

@@ -211,6 +211,8 @@ class OrderBook(BookStore):
         try:
             self._replace(group, data["asks"], data["bids"])
             source.chain.snapshot(number, joining=True)
+            if not changes:  # then it is the latest that is known: what the channel sent before it is old
+                source.heard = (number, data["ts"])
             for change in changes:
                 source.chain.update(change.before, change.number)
                 self._levels(group, change.asks, change.bids)
