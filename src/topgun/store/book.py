@@ -139,14 +139,7 @@ class BookStore(DataStore):
             ValueError: Likewise.
         """
         book = self._book(group)
-        fresh = [
-            {
-                price: size
-                for price, size in side.pairs(levels)
-                if (price in side.sizes or number(price) is not None) and not is_gone(size)
-            }
-            for side, levels in zip(book, (asks, bids), strict=True)
-        ]
+        fresh = [side.fresh(levels) for side, levels in zip(book, (asks, bids), strict=True)]
         changes = self._changes()
         if not self._empty(book, changes) and not any(fresh):
             return

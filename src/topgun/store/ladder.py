@@ -75,6 +75,19 @@ class Ladder:
         """Return price and size of each level that is about to be taken."""
         return levels
 
+    def fresh(self, levels: Iterable[Any]) -> dict[Any, Any]:
+        """Return the sizes by price that a snapshot tells; nothing is taken yet.
+
+        Raises:
+            TypeError: Something is not a pair, a price or a size.
+            ValueError: Likewise.
+        """
+        return {
+            price: size
+            for price, size in self.pairs(levels)
+            if (price in self.sizes or number(price) is not None) and not is_gone(size)
+        }
+
     def apply(self, levels: Iterable[Any]) -> None:
         """Take sizes as they are told, 0 = the level is gone; `changed` says whether anything came of it.
 
