@@ -36,7 +36,7 @@ def test_damaged_frames(name: str, collection: type[topgun.DataStoreCollection])
     messages = frames(name)
     assert messages
 
-    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def fuzz(data: st.DataObject) -> None:
         store = collection()

@@ -771,11 +771,11 @@ class BookMachine(RuleBasedStateMachine):
 def test_model() -> None:
     """A book equals its model under random operations; watched or not, looked at or not, it is the same book."""
     case: Any = BookMachine.TestCase()
-    case.settings = settings(max_examples=250, stateful_step_count=30, deadline=None, derandomize=True)
+    case.settings = settings(max_examples=100, stateful_step_count=30, deadline=None, derandomize=True)
     case.runTest()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.lists(st.tuples(PRICES, SIZES), max_size=8), max_size=6))
 def test_a_price_twice_in_one_message(messages: list[list[tuple[Any, Any]]]) -> None:
     """Of a price that comes twice in one message the last size counts, watched or not."""

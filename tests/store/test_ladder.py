@@ -197,7 +197,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(STEPS, st.booleans())
 def test_model(steps: list[tuple[str, Any]], descending: bool) -> None:
     """At every look the order is that of a stable sort of the levels by number, and rows live as long as levels."""

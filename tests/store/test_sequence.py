@@ -60,7 +60,7 @@ def test_a_snapshot_needs_a_number(number: Any) -> None:
     assert guard.last == 7
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(-5, 2**63), st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, -1, -2, -5, 1, 3]), max_size=40))
 def test_what_is_applied_has_no_hole(start: int, steps: list[int]) -> None:
     """After n times "apply" since the snapshot exactly start+1 .. start+n were applied, each once and in order.
@@ -95,7 +95,7 @@ def test_a_feed_without_losses_is_applied_whole(start: int, count: int, repeats:
     assert guard.last == start + count
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_wrong_book_is_never_called_right(data: st.DataObject) -> None:
     """Snapshots, duplicates, late and missing changes in any order: what was applied is always the venue's book."""

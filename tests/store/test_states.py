@@ -384,7 +384,7 @@ class Account(RuleBasedStateMachine):
         self.loop.close()
 
 
-Account.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
+Account.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
 TestD30Account = Account.TestCase
 
 

@@ -642,5 +642,5 @@ def test_model(keys: tuple[str, ...], maxlen: int | None, indexes: tuple[str, ..
     """A table equals a list under random operations, `find` a scan, and every stream rebuilds it."""
     machine: Any = type("Machine", (TableMachine,), {"keys": keys, "maxlen": maxlen, "indexes": indexes})
     case = machine.TestCase()
-    case.settings = settings(max_examples=50, stateful_step_count=25, deadline=None, derandomize=True)
+    case.settings = settings(max_examples=30, stateful_step_count=25, deadline=None, derandomize=True)
     case.runTest()

@@ -262,7 +262,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ACTIONS)
 def test_nothing_is_lost_and_the_book_is_never_crossed(actions: list[tuple[Any, ...]]) -> None:
     """Whatever is done: bids are below asks, sizes add up, what one account gains another (or the crowd) gave."""

@@ -365,7 +365,7 @@ KINDS = ["change"] * 5 + ["whole"] * 4 + ["join"] * 3 + ["lost", "twice", "damag
 EVENTS = st.lists(st.tuples(st.sampled_from(KINDS), st.lists(LEVEL, min_size=1, max_size=4)), max_size=30)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(EVENTS, st.booleans())
 def test_book_equals_the_venue(events: list[Any], seen: bool) -> None:
     """Whatever is late, repeated, damaged or cut off: a live book is the venue's, and in the end it is live.

@@ -300,7 +300,7 @@ def test_finished_orders_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyP
 STATES = [order(1), order(1, "PARTIALLY_FILLED", "2"), order(1, "PARTIALLY_FILLED", "1"), order(1, "FULLY_FILLED", "0")]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.permutations(STATES), st.integers(0, 4), st.booleans())
 def test_messages_in_any_order(messages: list[Any], cut: int, asked: bool) -> None:
     """Whatever comes late, with an answer in between or not: the furthest state told so far is the one that stays."""

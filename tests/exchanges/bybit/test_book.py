@@ -483,7 +483,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(EVENTS, st.booleans())
 def test_book_equals_the_venue(events: list[Any], seen: bool) -> None:
     """Whatever is lost, repeated or damaged: a live book is the venue's as of the last message, others are not live."""

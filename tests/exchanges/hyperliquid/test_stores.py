@@ -128,7 +128,7 @@ def test_one_of_several_orders_refused(caplog: pytest.LogCaptureFixture) -> None
     assert ["too small" in record.getMessage() for record in caplog.records] == [True]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_damaged_messages(data: st.DataObject) -> None:
     """Whatever is damaged in a message: nothing is raised, the tables stay sound, and the next message is taken."""
