@@ -285,6 +285,22 @@ def test_two_sockets_of_one_channel() -> None:
     assert len(first.snapshot_requests) == 1
 
 
+def test_unsubscribed() -> None:
+    """A book whose channel was given up is stale; a new snapshot begins it, and one that is mended goes on."""
+    watched = live()
+    gone = {"event": "unsubscribe", "arg": arg(), "connId": "x"}
+    watched.feed({**gone, "arg": arg("books5")})
+    assert state(watched) == "live"
+    watched.feed(gone)
+    assert (state(watched), book(watched.store)) == ("stale", STARTED)
+    watched.feed(snapshot(200, asks=(("13", "1"),)), update(205, 206))
+    assert state(watched) == "syncing"
+    watched.feed(gone)
+    assert state(watched) == "syncing"
+    watched.feed(snapshot(207, asks=(("14", "1"),)))
+    assert (state(watched), book(watched.store)) == ("live", ([("14", "1")], []))
+
+
 # -- lost connections ----------------------------------------------------------------------------------------------
 
 
@@ -352,6 +368,20 @@ async def test_snapshot_newer_than_all_that_was_heard() -> None:
     await fetching(watched)()
     assert (state(watched), book(watched.store)) == ("live", ([("11", "1")], []))
     watched.feed(update(99, 104, asks=(("1", "1"),)), update(104, 112, bids=(("10", "1"),)), update(112, 113))
+    assert (state(watched), book(watched.store)) == ("live", ([("11", "1")], [("10", "1")]))
+
+
+async def test_snapshot_of_the_channel_older_than_the_one_by_http() -> None:
+    """It was overtaken on its way, and changes nothing; the changes after it that are newer do."""
+    watched = Watched(OKXDataStore, WS)
+    watched.feed(update(98, 99))
+    newer = by_http("110", asks=(("11", "1"),))
+    newer["data"][0]["ts"] = "1597026383099"
+    answers(watched, newer)
+    await fetching(watched)()
+    watched.feed(snapshot(104, asks=(("1", "1"),)))
+    assert (state(watched), book(watched.store)) == ("live", ([("11", "1")], []))
+    watched.feed(update(104, 110, asks=(("11", "1"),)), update(110, 112, bids=(("10", "1"),)))
     assert (state(watched), book(watched.store)) == ("live", ([("11", "1")], [("10", "1")]))
 
 

@@ -281,6 +281,21 @@ async def test_finished_orders_stay_away(state: str) -> None:
     assert idents(store.orders) == [2]
 
 
+async def test_older_rows_of_an_order_change_nothing() -> None:
+    """Neither a slow answer nor a slow second socket takes a fill back; what is as old or older without time counts."""
+    store = OKXDataStore()
+    old, new = order(1, accFillSz="0", uTime="7"), order(1, "partially_filled", accFillSz="1", uTime="9")
+    store.onmessage(push("orders", old))
+    store.onmessage(push("orders", new))
+    store.onmessage(push("orders", old))
+    assert list(store.orders) == [new]
+    await ask(store, "", old)
+    assert list(store.orders) == [new]
+    for change in ({"uTime": "9", "px": "5"}, {"uTime": "", "px": "6"}):
+        store.onmessage(push("orders", {**new, **change}))
+        assert list(store.orders) == [{**new, **change}]
+
+
 def test_what_is_remembered_of_finished_orders_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first."""
     monkeypatch.setattr("topgun.exchanges.okx.account._REMEMBERED", 2)

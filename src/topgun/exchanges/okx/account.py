@@ -47,7 +47,7 @@ class Orders(DataStore):
                 self._delete([order])
                 if state in self._FINAL:
                     self._over[ident] = None
-            elif ident not in self._over:
+            elif not self._outdated(order):
                 self._update([order])
         while len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
@@ -61,8 +61,13 @@ class Orders(DataStore):
             known = [row for row in self.find() if row[key] not in rows and covers(query, row)]
             self._delete([row for row in known if not oldest or int(row[key]) > oldest])
         ours = (row for row in rows.values() if self._KINDS is None or row.get("ordType") in self._KINDS)
-        self._update([row for row in ours if row[key] not in self._over])
+        self._update([row for row in ours if not self._outdated(row)])
         return self._KINDS is None or not {*self._KINDS}.isdisjoint(query.get("ordType", "").split(","))
+
+    def _outdated(self, row: Item) -> bool:
+        """Tell whether more is known of an order than `row` knows: its end, or what was later."""
+        known = self.get(row)
+        return row[self._KEYS[0]] in self._over or (known is not None and 0 < _changed(row) < _changed(known))
 
 
 class AlgoOrders(Orders):
@@ -226,6 +231,12 @@ class BalanceAndPosition(DataStore):
         super()._set()
         for part in self._parts.values():
             part.wake()
+
+
+def _changed(order: Item) -> int:
+    """Return when an order changed last, in ms; 0 if it does not say so."""
+    time = str(order.get("uTime"))
+    return int(time) if time.isdecimal() else 0
 
 
 def _is_zero(amount: Any) -> bool:

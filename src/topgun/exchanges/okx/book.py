@@ -120,6 +120,12 @@ class OrderBook(BookStore):
                 self._again(group, source, "a message cannot be read")
             raise
 
+    def unsubscribed(self, arg: Any, ws: Any) -> None:
+        """Know that a channel sends no more. A book that waits for a snapshot has asked for that itself."""
+        for group, source in self._sources.items():
+            if source.ws is ws and source.arg == arg and self._states.get(group) == "live":
+                self._mark(group, "stale", "unsubscribed")
+
     def _advance(self, group: tuple[str], source: _Source, action: str, data: Item) -> None:
         asks, bids, number, time = data["asks"], data["bids"], data.get("seqId"), data.get("ts", self.ts)
         if action == "update":

@@ -125,6 +125,8 @@ class OKXDataStore(DataStoreCollection):
             super()._onmessage(msg, ws)
         elif _refuses(msg):
             logger.warning("OKX refuses: %r", msg)
+        elif isinstance(msg, dict) and msg.get("event") == "unsubscribe":
+            self.books.unsubscribed(msg.get("arg"), ws)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         return _tables(msg["arg"]["channel"])
