@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SENDING = (
+    "/api/v1/orders",
     "/exchange",
     "/exchange/orders",
     "/fapi/v1/order",
@@ -56,7 +57,7 @@ async def run(fake: FakeExchange, path: Path, folder: Path, seconds: float) -> N
 
 def sent(requests: Sequence[SeenRequest]) -> list[SeenRequest]:
     """Return the requests that were to place an order."""
-    return [request for request in requests if request.path.endswith(SENDING)]
+    return [request for request in requests if request.method == "POST" and request.path.endswith(SENDING)]
 
 
 def exchange_of(path: Path) -> str:

@@ -162,6 +162,28 @@ def test_registry() -> None:
     }
 
 
+def test_registry_asks_for_hosts_that_nobody_lists() -> None:
+    """An exchange may recognize a host that it does not list; it is not asked for one that somebody lists."""
+    listed, own = Host(), Host(api="two")
+    asked: list[str] = []
+
+    def recognize(host: str) -> Host | None:
+        asked.append(host)
+        return own if host == "push-7.example" else None
+
+    registry = Registry(
+        [
+            exchange(hosts={"a.example": listed}, recognize=lambda _: None),
+            exchange("two", hosts={}, recognize=recognize),
+        ]
+    )
+    assert registry["a.example"] is listed
+    assert registry.get("push-7.example") is own
+    assert registry.get("c.example") is None
+    assert "push-7.example" not in list(registry)
+    assert asked == ["push-7.example", "c.example"]
+
+
 def test_registry_refuses_a_host_claimed_twice() -> None:
     """Two exchanges cannot have the same host; the error names both."""
     with pytest.raises(ConfigError, match=r"a\.example.*one.*two"):

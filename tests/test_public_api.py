@@ -26,6 +26,7 @@ EXCHANGE_STORES = {
     "CoincheckPrivateDataStore",
     "GMOCoinDataStore",
     "HyperliquidDataStore",
+    "KuCoinDataStore",
     "OKJDataStore",
     "OKXDataStore",
     "bitFlyerDataStore",

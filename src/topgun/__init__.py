@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
     from .exchanges.gmocoin import GMOCoinDataStore
     from .exchanges.hyperliquid import HyperliquidDataStore
+    from .exchanges.kucoin import KuCoinDataStore
     from .exchanges.okj import OKJDataStore
     from .exchanges.okx import OKXDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
@@ -56,6 +57,7 @@ __all__ = [
     "GMOCoinDataStore",
     "Host",
     "HyperliquidDataStore",
+    "KuCoinDataStore",
     "NotJSONContent",
     "OKJDataStore",
     "OKXDataStore",
@@ -90,6 +92,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "GMOCoinDataStore": ("exchanges.gmocoin", "GMOCoinDataStore"),
     "helpers": ("helpers", ""),
     "HyperliquidDataStore": ("exchanges.hyperliquid", "HyperliquidDataStore"),
+    "KuCoinDataStore": ("exchanges.kucoin", "KuCoinDataStore"),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "OKXDataStore": ("exchanges.okx", "OKXDataStore"),
     "store": ("store", ""),

@@ -39,6 +39,7 @@ __all__ = [
     "Login",
     "MessageSigner",
     "Readdress",
+    "Recognize",
     "Registry",
     "Requester",
     "SendLimiter",
@@ -175,6 +176,7 @@ Greet: TypeAlias = Callable[[Link], Awaitable[Any] | None]
 Decode: TypeAlias = Callable[[str | bytes], Any]
 Answer: TypeAlias = Callable[[Any, Link], str | None]
 Readdress: TypeAlias = "Callable[[URL, Requester], Awaitable[URL]]"
+Recognize: TypeAlias = "Callable[[str], Host | None]"
 ApiName: TypeAlias = str | Callable[[Draft], str | Sequence[str]]
 
 
@@ -249,6 +251,8 @@ class Exchange:
         apis: The names its credentials may have in ``apis``; default: just `name`.
         credential: What an entry of ``apis`` consists of, in order.
         stores: Its store collections.
+        recognize: Asked for a host that no exchange lists: returns what to do for it where the venue itself has
+            named it as one of its own, ``None`` otherwise.
     """
 
     name: str
@@ -257,10 +261,11 @@ class Exchange:
     apis: Sequence[str] = ()
     credential: Sequence[str] = ("key", "secret")
     stores: tuple[type[DataStoreCollection], ...] = field(default=())
+    recognize: Recognize | None = None
 
 
 class Registry(Mapping[str, Host]):
-    """The hosts of all exchanges by name.
+    """The hosts of all exchanges by name; asked for others, it finds those that an exchange recognizes.
 
     Raises:
         ConfigError: Two exchanges claim the same host, or a host record names no known credential.
@@ -268,11 +273,13 @@ class Registry(Mapping[str, Host]):
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._hosts: dict[str, Host] = {}
+        self._recognize: list[Recognize] = []
         self.shapes: dict[str, Sequence[str]] = {}
         owners: dict[str, str] = {}
         for exchange in exchanges:
             names = exchange.apis or (exchange.name,)
             self.shapes.update(dict.fromkeys(names, exchange.credential))
+            self._recognize += [exchange.recognize] if exchange.recognize is not None else []
             for host, record in exchange.hosts.items():
                 if host in owners:
                     raise ConfigError(f"host {host} is claimed by {owners[host]} and by {exchange.name}")
@@ -282,6 +289,10 @@ class Registry(Mapping[str, Host]):
                 self._hosts[host] = record
 
     def __getitem__(self, host: str) -> Host:
+        if host not in self._hosts:
+            for recognize in self._recognize:
+                if (record := recognize(host)) is not None:
+                    return record
         return self._hosts[host]
 
     def __iter__(self) -> Iterator[str]:

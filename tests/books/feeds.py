@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from multidict import CIMultiDict, CIMultiDictProxy
+
 import topgun
+from tests.testing.venues.kucoin_bot import signed
 from topgun.exchanges import REGISTRY
 from topgun.testing.truth import Feed
 from topgun.testing.venues import VENUES
 
 if TYPE_CHECKING:
-    from topgun.testing.venue import Venue
+    from topgun.testing.link import Link
+    from topgun.testing.venue import Reply, Request, Venue
 
-__all__ = ["FEEDS"]
+__all__ = ["FEEDS", "kucoin"]
 
 
 def _venue(name: str) -> type[Venue]:
@@ -39,6 +44,36 @@ def _bitget(kind: str, *symbols: str) -> Feed:
         size="amount",
         markets={f"{prefix}{symbol}": {"instType": kind, "instId": symbol} for symbol in symbols},
     )
+
+
+def kucoin(topic: str, book: str, *symbols: str, limit: int | None = None) -> Feed:
+    kind = "futures" if topic.startswith("/contract") else "spot"
+
+    class Fake(_venue("kucoin")):  # type: ignore[misc]  # a class that is loaded by name
+        """Gives its only bot a token, and signs for it."""
+
+        def greet(self, link: Link) -> None:
+            link.query["token"] = self.tokens.create(kind, None)
+            super().greet(link)
+
+        def answer(self, request: Request) -> Reply:
+            headers = signed(self.apis["kucoin"], request.method, request.target, "", self.now().ms)
+            reply: Reply = super().answer(replace(request, headers=CIMultiDictProxy(CIMultiDict(headers))))
+            return reply
+
+    feed = _feed(
+        "kucoin",
+        f"ws-api-{kind}.kucoin.com",
+        "/",
+        collection=topgun.KuCoinDataStore,
+        messages=[{"id": 1, "type": "subscribe", "topic": f"{topic}:{','.join(symbols)}"}],
+        book=book,
+        price="price",
+        size="size",
+        markets={name: {"symbol": name} for name in symbols},
+        limit=limit,
+    )
+    return replace(feed, venue=Fake)
 
 
 FEEDS: dict[str, Feed] = {
@@ -99,6 +134,7 @@ FEEDS: dict[str, Feed] = {
         markets={name: {"s": name} for name in ("BTCUSDT", "ETHUSDT")},
         limit=50,
     ),
+    "kucoin": kucoin("/market/level2", "orderbook", "BTC-USDT", "ETH-USDT"),
     "okj v3": _feed(
         "okj",
         "connect.okj.com",

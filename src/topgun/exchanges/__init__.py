@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, hyperliquid, okj, okx
+from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, hyperliquid, kucoin, okj, okx
 
 __all__ = ["ALL", "REGISTRY"]
 
@@ -17,6 +17,7 @@ ALL: tuple[Exchange, ...] = (
     coincheck.EXCHANGE,
     gmocoin.EXCHANGE,
     hyperliquid.EXCHANGE,
+    kucoin.EXCHANGE,
     okj.EXCHANGE,
     okx.EXCHANGE,
 )

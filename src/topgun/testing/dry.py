@@ -53,7 +53,7 @@ class Question(Moment):
 
     def outcome(self) -> Any:
         """Return the answer, as it would be decoded."""
-        if self.reply is None or self.reply.status >= 400:
+        if self.reply is None or self.reply.data is None:
             return ConnectionError("no answer")
         return json.loads(json.dumps(self.reply.data))
 

@@ -14,6 +14,7 @@ VENUES = {
     "coincheck": ".venues.coincheck",
     "gmocoin": ".venues.gmocoin",
     "hyperliquid": ".venues.hyperliquid",
+    "kucoin": ".venues.kucoin",
     "okj": ".venues.okj",
     "okx": ".venues.okx",
 }
