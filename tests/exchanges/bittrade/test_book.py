@@ -104,6 +104,39 @@ def test_the_first_change_after_a_snapshot(before: int, applied: bool) -> None:
     assert book(watched.store) == (([(12.0, 2.0)], STARTED[1]) if applied else ([], []))
 
 
+def unsubbed(topic: Any) -> dict[str, Any]:
+    return {"id": "1", "status": "ok", "unsubbed": topic}
+
+
+async def test_an_unsubscribed_book() -> None:
+    """Nobody keeps it right any more; subscribed to again it begins anew, from a snapshot of its own."""
+    watched = live()
+    watched.store.onmessage(unsubbed(TOPIC), FakeSocket())  # type: ignore[arg-type]  # another socket
+    watched.feed(unsubbed(REFRESH), unsubbed(None), unsubbed([]))
+    assert state(watched) == "live"
+    watched.feed(unsubbed(TOPIC))
+    assert (state(watched), book(watched.store)) == ("stale", STARTED)
+    assert watched.store.mbp.status.get(GROUP)["reason"] == "unsubscribed"  # type: ignore[index]  # it is there
+    watched.feed(delta(105, 106, asks=((11.0, 0.0),)))
+    assert (state(watched), book(watched.store), asked(watched)) == ("stale", STARTED, [REQUEST])
+    watched.feed(snapshot(105, bids=((10.0, 1.0),)))
+    assert (state(watched), book(watched.store)) == ("live", ([], [(10.0, 1.0)]))
+    await watched.check()
+
+
+async def test_an_unsubscribed_book_that_is_whole_each_time() -> None:
+    """It is stale, too, until it is told again."""
+    watched, topic = Watched(BitTradeDataStore, f"{API}/ws"), "market.btcjpy.depth.step0"
+    tell = {"ch": topic, "tick": {"asks": [[11.0, 1.0]], "bids": [], "version": 5}}
+    group = {"symbol": "btcjpy", "type": "step0"}
+    watched.feed(tell, unsubbed("market.btcjpy.depth.step1"))
+    assert watched.store.depth.state(group) == "live"
+    watched.feed(unsubbed(topic))
+    assert (watched.store.depth.state(group), len(watched.store.depth)) == ("stale", 1)
+    watched.feed(tell)
+    assert watched.store.depth.state(group) == "live"
+
+
 @pytest.mark.parametrize("before", [99, 104, 106])
 async def test_gap(before: int, caplog: pytest.LogCaptureFixture) -> None:
     """A change that does not follow empties its book alone, says so, and asks for a snapshot of that topic."""

@@ -53,6 +53,12 @@ class Depth(BookStore):
         self._known[group] = number, ws
         self._mark(group, "live", ws=ws)
 
+    def unsubscribed(self, topic: Any, ws: Any) -> None:
+        """Know that this socket tells `topic` no more."""
+        for group, (_, source) in self._known.items():
+            if source is ws and topic == "market.{}.depth.{}".format(*group):
+                self._mark(group, "stale", "unsubscribed")
+
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         group, book = (url.query["symbol"], url.query["type"]), content(data)
         if self._states.get(group) != "live":
@@ -116,6 +122,13 @@ class MarketByPrice(BookStore):
         except Exception:
             self._again(group, source, "a message cannot be read")
             raise
+
+    def unsubscribed(self, topic: Any, ws: Any) -> None:
+        """Know that this socket tells `topic` no more; whatever comes of it later begins anew."""
+        for group, source in [*self._sources.items()]:
+            if source.ws is ws and source.topic == topic:
+                del self._sources[group]
+                self._mark(group, "stale", "unsubscribed")
 
     def _begin(self, group: tuple[str], source: _Source, book: Any) -> None:
         """Take a snapshot, then the changes that have waited for it."""

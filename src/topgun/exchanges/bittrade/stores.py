@@ -124,6 +124,9 @@ class BitTradeDataStore(DataStoreCollection):
             logger.warning("BitTrade refuses: %r", msg)
         elif msg.get("action", "push") == "push" and ("ch" in msg or "rep" in msg):
             super()._onmessage(msg, ws)
+        elif "unsubbed" in msg:
+            self.mbp.unsubscribed(msg["unsubbed"], ws)
+            self.depth.unsubscribed(msg["unsubbed"], ws)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         return _tables(topic_of(msg))
