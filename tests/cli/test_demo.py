@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import topgun
 from topgun.cli import demo as module
 from topgun.cli.demo import TOLD, _heard, _verdict, demo
 from topgun.cli.watcher import Event, Watcher
@@ -19,14 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("exchange", [None, *(each.name for each in topgun.EXCHANGES)])
-def test_the_bot_comes_through(exchange: str | None, capsys: pytest.CaptureFixture[str]) -> None:
-    """In plain lines: an order rests and fills, the connection is cut and comes back, the book has a gap and heals."""
-    assert demo(exchange, 9.0, plain=True) == 0
-    lines = capsys.readouterr().out.splitlines()
-    kinds = iter([line.split("s  ", 1)[1].split(":")[0] for line in lines[1:-1]])
-    assert [kind for kind in TOLD if kind in kinds] == list(TOLD)
-    assert lines[-1] == "the bot came through"
+def test_the_bot_comes_through(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the name of an exchange the demo plays its default; `test_demos` plays all of them."""
+    assert demo(None, 9.0, plain=True) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "the bot came through"
 
 
 def test_the_screen_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
