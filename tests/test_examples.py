@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SENDING = (
+    "/api/v1/order",
     "/api/v1/orders",
     "/exchange",
     "/exchange/orders",

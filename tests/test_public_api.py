@@ -17,6 +17,7 @@ EXCHANGE_STORES = {
     "BinanceCOINMDataStore",
     "BinanceSpotDataStore",
     "BinanceUSDSMDataStore",
+    "BitMEXDataStore",
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .exchanges.bitbank import bitbankDataStore, bitbankPrivateDataStore
     from .exchanges.bitflyer import bitFlyerDataStore
     from .exchanges.bitget import BitgetDataStore, BitgetV2DataStore, BitgetV3DataStore
+    from .exchanges.bitmex import BitMEXDataStore
     from .exchanges.bittrade import BitTradeDataStore
     from .exchanges.bybit import BybitDataStore
     from .exchanges.coincheck import CoincheckDataStore, CoincheckPrivateDataStore
@@ -40,6 +41,7 @@ __all__ = [
     "BinanceCOINMDataStore",
     "BinanceSpotDataStore",
     "BinanceUSDSMDataStore",
+    "BitMEXDataStore",
     "BitTradeDataStore",
     "BitgetDataStore",
     "BitgetV2DataStore",
@@ -85,6 +87,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "BitgetDataStore": ("exchanges.bitget", "BitgetDataStore"),
     "BitgetV2DataStore": ("exchanges.bitget", "BitgetV2DataStore"),
     "BitgetV3DataStore": ("exchanges.bitget", "BitgetV3DataStore"),
+    "BitMEXDataStore": ("exchanges.bitmex", "BitMEXDataStore"),
     "BitTradeDataStore": ("exchanges.bittrade", "BitTradeDataStore"),
     "BybitDataStore": ("exchanges.bybit", "BybitDataStore"),
     "CoincheckDataStore": ("exchanges.coincheck", "CoincheckDataStore"),

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from ..exchange import Exchange, Registry
-from . import binance, bitbank, bitflyer, bitget, bittrade, bybit, coincheck, gmocoin, hyperliquid, kucoin, okj, okx
+from . import (
+    binance,
+    bitbank,
+    bitflyer,
+    bitget,
+    bitmex,
+    bittrade,
+    bybit,
+    coincheck,
+    gmocoin,
+    hyperliquid,
+    kucoin,
+    okj,
+    okx,
+)
 
 __all__ = ["ALL", "REGISTRY"]
 
@@ -12,6 +26,7 @@ ALL: tuple[Exchange, ...] = (
     bitbank.EXCHANGE,
     bitflyer.EXCHANGE,
     bitget.EXCHANGE,
+    bitmex.EXCHANGE,
     bittrade.EXCHANGE,
     bybit.EXCHANGE,
     coincheck.EXCHANGE,

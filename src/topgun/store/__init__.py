@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .book import Best, BookStore
 from .collection import DataStoreCollection, Topic
+from .rowbook import RowBook
 from .sequence import SequenceGuard
 from .stream import StoreChange, StoreStream
 from .table import DataStore
@@ -13,6 +14,7 @@ __all__ = [
     "BookStore",
     "DataStore",
     "DataStoreCollection",
+    "RowBook",
     "SequenceGuard",
     "StoreChange",
     "StoreStream",

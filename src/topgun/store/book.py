@@ -52,12 +52,13 @@ class BookStore(DataStore):
     _SIZE: ClassVar[str] = "size"
     _MORE: ClassVar[Sequence[str]] = ()  # the fields of what a level tells after price and size
     _BIDS_FIRST: ClassVar[bool] = False  # in which order the rows of a snapshot come
+    _ID: ClassVar[str] = ""  # the field that names a level where its price does not; see `RowBook`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        keys = (*cls._GROUP, cls._SIDE, cls._PRICE)
+        keys = (*cls._GROUP, cls._ID, cls._SIDE) if cls._ID else (*cls._GROUP, cls._SIDE, cls._PRICE)
         if tuple(vars(cls).get("_KEYS", keys)) != keys or not cls._GROUP:
-            raise ConfigError(f"{cls.__name__}._KEYS must be {keys}: the fields of _GROUP, then _SIDE and _PRICE")
+            raise ConfigError(f"{cls.__name__}._KEYS must be {keys}: the fields of _GROUP, then those of a level")
         if cls._MAXLEN is not None:
             raise ConfigError(f"{cls.__name__}._MAXLEN must be None: a book that loses levels is a wrong book")
         cls._KEYS = keys
@@ -83,12 +84,10 @@ class BookStore(DataStore):
         """Return the rows of both sides, best price first.
 
         Args:
-            query: As for `find`. With just the fields that name a book it costs the least. Without it all books are
-                mixed.
+            query: As for `find`. With just the fields that name a book it costs least; without it all are mixed.
             limit: How many rows of each side; ``None`` and 0 = all.
         """
-        book = self._asked(query)
-        if book is None:
+        if (book := self._asked(query)) is None:
             return self._sorted(self._SIDE, self._ASK, self._BID, self._PRICE, query, limit)
         return {self._ASK: book.asks.top(limit), self._BID: book.bids.top(limit)}
 

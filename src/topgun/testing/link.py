@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import WSMsgType, web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from yarl import URL
 
@@ -27,6 +27,7 @@ class Link:
         host: The host that the client meant.
         path: The path that it asked for.
         query: The query of the handshake.
+        headers: The headers of the handshake.
         open: False once the connection has ended.
         received: Every frame of the client, in order.
         api: Whose account is logged in; ``None`` before the login.
@@ -38,6 +39,7 @@ class Link:
     def __init__(self, number: int, url: URL, request: web.BaseRequest | None, faults: Faults) -> None:
         self.number = number
         self.host, self.path, self.query = url.host or "", url.path, dict(url.query)
+        self.headers: Mapping[str, str] = {} if request is None else request.headers
         self.open = False
         self.received: list[str | bytes] = []
         self.api: str | None = None

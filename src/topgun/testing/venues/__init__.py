@@ -9,6 +9,7 @@ VENUES = {
     "bitbank": ".venues.bitbank",
     "bitflyer": ".venues.bitflyer",
     "bitget": ".venues.bitget",
+    "bitmex": ".venues.bitmex",
     "bittrade": ".venues.bittrade",
     "bybit": ".venues.bybit",
     "coincheck": ".venues.coincheck",
