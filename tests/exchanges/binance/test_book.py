@@ -262,6 +262,15 @@ async def test_numbers_that_begin_anew(kind: Any) -> None:
 
 
 @KINDS
+async def test_the_same_changes_at_two_speeds(kind: Any) -> None:
+    """The slower of two streams tells the last number once more, and later; nothing begins anew with that."""
+    watched = await live(kind)
+    watched.feed(change(kind, 100, 102, E=1000, asks=(("11", "2"),)), change(kind, 102, 105, E=1100))
+    watched.feed(change(kind, 100, 105, E=1103, asks=(("11", "2"),)), change(kind, 105, 106, E=1200))
+    assert (state(watched), book(watched)[0], watched.ws.snapshot_requests) == ("live", [("11", "2")], [])
+
+
+@KINDS
 async def test_numbers_that_begin_anew_right_after_a_snapshot(kind: Any) -> None:
     """Where no time tells, so many lower numbers in a row do."""
     watched = await live(kind)

@@ -244,6 +244,16 @@ async def test_an_expired_key_of_a_subscription(exchange: Exchange, kind: Any, u
         assert socket(f"{FSTREAM}/market/stream", exchange, store).sent == []
 
 
+async def test_an_expired_key_without_its_name(exchange: Exchange) -> None:
+    """A notice that does not say which key it is about counts; a socket that has the new one goes on."""
+    store = BinanceUSDSMDataStore()
+    ws, newer = (socket(f"{FSTREAM}/private/ws/{key}", exchange, store) for key in (OLD, NEW))
+    exchange.told = [{"listenKey": NEW}]
+    store.onmessage({"e": "listenKeyExpired", "E": 1736996475556}, ws)
+    await exchange.clock.advance(0)
+    assert (store.listenkey, ws.closed, newer.closed) == (NEW, True, False)
+
+
 async def test_an_expired_key_that_nobody_can_replace(caplog: pytest.LogCaptureFixture) -> None:
     """From a file, or from a host that nobody knows, it is said and that is all."""
     store = BinanceUSDSMDataStore()

@@ -337,6 +337,20 @@ async def test_an_answer_that_is_behind(z: str, kept: str) -> None:
     assert (row["z"], "ap" in row) == (kept, kept == "1.0")
 
 
+def test_an_event_that_is_behind() -> None:
+    """A slow second socket does not take a fill back; an amount that is none costs no order."""
+    store, quick, slow = BinanceSpotDataStore(), FakeSocket(), FakeSocket()
+    late, now = order(1, "PARTIALLY_FILLED", z="9"), order(1, "PARTIALLY_FILLED", z="10.0")
+    for event, ws in ((late, quick), (now, quick), (late, slow), ({**now, "p": "5"}, slow)):
+        store.onmessage(event, ws)
+    assert list(store.order) == [{**now, "p": "5"}]
+    for number, junk in enumerate((None, "", "x", [], "NaN"), 2):
+        for status in ("NEW", "PARTIALLY_FILLED"):
+            event = order(number, status) | {"z": junk}
+            store.onmessage(event, quick)
+            assert store.order.get(event) == event
+
+
 async def test_an_answer_that_is_no_list() -> None:
     """An error, or a row without its key, keeps the rows; the error says where and what."""
     store = BinanceSpotDataStore()
@@ -505,6 +519,12 @@ async def test_no_answer_is_live_without_user_data(message: Any, way: str) -> No
     store.onmessage({"id": 1, "status": 200, "result": {"subscriptionId": 0}}, ws)
     await store.initialize(respond("GET", f"{SPOT}/openOrders", []))
     assert store.order.state() == "live"
+
+
+@pytest.mark.parametrize("event", ["listenKeyExpired", "eventStreamTerminated", "serverShutdown"])
+def test_notices_in_an_array_are_none(event: str) -> None:
+    """Nobody sends them so, and nothing breaks."""
+    BinanceUSDSMDataStore().onmessage([{"e": event}], FakeSocket("wss://fstream.binance.com/private/ws/x"))
 
 
 def test_a_refusal_without_a_socket() -> None:

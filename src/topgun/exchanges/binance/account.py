@@ -39,14 +39,14 @@ class _Open(DataStore):
         self._over: dict[Hashable, None] = {}
 
     def _hear(self, row: Any) -> None:
-        """Take what the stream says of a row."""
+        """Take what the stream says of a row, unless a slow socket says it too late."""
         rows_of(row, (*self._KEYS, self._STATE))
         if row[self._STATE] in self._FINAL:
             self._over[self._ident(row)] = None
             if len(self._over) > _REMEMBERED:
                 del self._over[next(iter(self._over))]
             self._delete([row])
-        elif self._ident(row) not in self._over:
+        elif self._ident(row) not in self._over and self._later(row) is row:
             self._update([row])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
@@ -78,10 +78,19 @@ class _Open(DataStore):
         return rows_of(mapped(raw, self._REST), self._KEYS)[0]
 
     def _later(self, row: Item) -> Item:
-        """Return a row of an answer, or the one that is there if more of the order is filled there."""
+        """Return a row, or a copy of the one that is there if more of the order is filled there."""
         known = self.get(row) or {}
-        more = Decimal(known.get(self._DONE, 0)) > Decimal(row.get(self._DONE, 0))
+        more = _number(known.get(self._DONE)) > _number(row.get(self._DONE))
         return dict(known) if more else row
+
+
+def _number(amount: Any) -> Decimal:
+    """Return an amount, 0 for what is none: an order must not be lost for that."""
+    try:
+        number = Decimal(amount or 0)
+    except (ArithmeticError, TypeError, ValueError):
+        return Decimal(0)
+    return number if number.is_finite() else Decimal(0)
 
 
 _FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})

@@ -257,7 +257,7 @@ def _anew(line: _Line, data: Item, number: int) -> str:
     """Return how the numbers have begun anew, or nothing: a later change has a lower number, or far too many have."""
     time, fell = data.get("E"), line.passed > _RECENT
     if isinstance(time, int) and time > line.time:
-        fell = fell or (number <= line.number and line.time > 0)
+        fell = fell or (number < line.number and line.time > 0)
         line.number, line.time = number, float(time)
     if fell:
         line.passed = 0

@@ -67,7 +67,7 @@ class ListenKey(DataStore):
 
     def expired(self, key: Any, ws: Any) -> None:
         """Replace an expired key, unless that is done already."""
-        if self.value is not None and key != self.value:
+        if self.value is not None and key not in (None, self.value):
             return
         address = _address(ws.url)
         kept = self._kept or (address and _Kept(address, ws.requester))

@@ -113,7 +113,7 @@ class _Binance(DataStoreCollection):
             msg = named(msg, ws)
         data = payload(msg)
         notice = self._NOTICES.get(event_of(data))
-        if notice is not None:
+        if notice is not None and isinstance(data, dict):
             notice(self, data, ws)
         else:
             super()._onmessage(msg, ws)
