@@ -181,7 +181,9 @@ def test_every_declaration_has_evidence(exchange: topgun.Exchange) -> None:
         assert (ROOT / "docs" / "exchanges" / page).is_file()
 
 
-@pytest.mark.parametrize("module", ["eth_account", "msgpack", "rich", "trustme", "cryptography", "sqlite3"])
+@pytest.mark.parametrize(
+    "module", ["eth_account", "msgpack", "rich", "trustme", "cryptography", "sqlite3", "google.protobuf"]
+)
 def test_import_topgun_does_not_import(module: str) -> None:
     """``import topgun`` does not import what only one exchange, the command line or the tests need."""
     code = f"import sys, topgun; sys.exit({module!r} in sys.modules)"

@@ -27,6 +27,7 @@ SENDING = (
     "/exchange/orders",
     "/fapi/v1/order",
     "/order/create",
+    "/order/submit",
     "/user/spot/order",
     "/orders/place",
     "/place-order",

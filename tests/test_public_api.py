@@ -28,6 +28,7 @@ EXCHANGE_STORES = {
     "GMOCoinDataStore",
     "HyperliquidDataStore",
     "KuCoinDataStore",
+    "MEXCDataStore",
     "OKJDataStore",
     "OKXDataStore",
     "bitFlyerDataStore",

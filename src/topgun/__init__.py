@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .exchanges.gmocoin import GMOCoinDataStore
     from .exchanges.hyperliquid import HyperliquidDataStore
     from .exchanges.kucoin import KuCoinDataStore
+    from .exchanges.mexc import MEXCDataStore
     from .exchanges.okj import OKJDataStore
     from .exchanges.okx import OKXDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
@@ -60,6 +61,7 @@ __all__ = [
     "Host",
     "HyperliquidDataStore",
     "KuCoinDataStore",
+    "MEXCDataStore",
     "NotJSONContent",
     "OKJDataStore",
     "OKXDataStore",
@@ -96,6 +98,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "helpers": ("helpers", ""),
     "HyperliquidDataStore": ("exchanges.hyperliquid", "HyperliquidDataStore"),
     "KuCoinDataStore": ("exchanges.kucoin", "KuCoinDataStore"),
+    "MEXCDataStore": ("exchanges.mexc", "MEXCDataStore"),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "OKXDataStore": ("exchanges.okx", "OKXDataStore"),
     "store": ("store", ""),

@@ -135,6 +135,35 @@ FEEDS: dict[str, Feed] = {
         limit=50,
     ),
     "kucoin": kucoin("/market/level2", "orderbook", "BTC-USDT", "ETH-USDT"),
+    **{
+        name: _feed(
+            "mexc",
+            host,
+            path,
+            collection=topgun.MEXCDataStore,
+            messages=messages,
+            book="orderbook",
+            price="price",
+            size="quantity",
+            markets={market: {"symbol": market} for market in markets},
+        )
+        for name, host, path, messages, markets in (
+            (
+                "mexc spot",
+                "wbs-api.mexc.com",
+                "/ws",
+                [{"method": "SUBSCRIPTION", "params": ["spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT"]}],
+                ["BTCUSDT"],
+            ),
+            (
+                "mexc contracts",
+                "contract.mexc.com",
+                "/edge",
+                [{"method": "sub.depth", "param": {"symbol": name}} for name in ("BTC_USDT", "ETH_USDT")],
+                ["BTC_USDT", "ETH_USDT"],
+            ),
+        )
+    },
     "okj v3": _feed(
         "okj",
         "connect.okj.com",

@@ -165,13 +165,17 @@ async def test_orders_that_rest_fill_and_go() -> None:
         venue.orders._delete([{"id": 1, "status": "Filled"}])
         venue.orders._update([order])
         venue.orders._delete([{"id": 1, "status": "Cancelled"}])
-        await until(lambda: len(watcher.events) == 5)
+        venue.orders._update([order])
+        venue.orders._delete([{"id": 1, "state": 3, "remainVol": 0}])
+        await until(lambda: len(watcher.events) == 7)
         assert [(event.kind, event.detail) for event in watcher.events] == [
             ("order resting", "BUY 2 at 10"),
             ("partial fill", "BUY 1 at 10"),
             ("fill", "BUY 1 at 10"),
             ("order resting", "BUY 2 at 10"),
             ("order gone", "BUY 2 at 10"),
+            ("order resting", "BUY 2 at 10"),
+            ("fill", "BUY 2 at 10"),
         ]
 
 

@@ -28,11 +28,19 @@ __all__ = ["PRICES", "SIDES", "SIZES", "Event", "Tables", "Watcher", "first"]
 POLL = 0.02  # s between two looks at the sockets, which announce nothing to strangers
 # How venues call the side, the size and the price of a level, a trade, an order, a position.
 SIDES = ("side", "S", "direction", "order_type", "type", "posSide")
-SIZES = ("size", "v", "qty", "q", "pa", "sz", "amount", "pending_amount", "orderSize", "start_amount", "pos", "szi")
-PRICES = ("price", "p", "entryPrice", "ep", "avgPrice", "rate", "px", "orderPrice", "avgPx", "limitPx", "entryPx")
+SIZES = (
+    "size", "v", "qty", "q", "pa", "sz", "amount", "pending_amount", "orderSize", "start_amount", "pos", "szi",
+    "quantity", "vol", "holdVol",
+)  # fmt: skip
+PRICES = (
+    "price", "p", "entryPrice", "ep", "avgPrice", "rate", "px", "orderPrice", "avgPx", "limitPx", "entryPx",
+    "holdAvgPrice",
+)  # fmt: skip
 # How venues say, in the message that ends an order, that it was filled.
 FILLED = {"EXECUTION", "EXECUTIONEVENTS", "FILL", "FILLED", "FULLY_FILLED"}
-# The same for a message that leaves it in place.
+# What is left of an order, where venues number what became of it.
+LEFT = ("remainVol",)
+# The same as FILLED for a message that leaves it in place.
 PARTLY_FILLED = {"EXECUTION", "EXECUTIONEVENTS", "PARTIALLYFILLED", "PARTIALLY_FILL", "PARTIALLY_FILLED"}
 
 
@@ -188,7 +196,8 @@ class Watcher:
             side, size, price = (first(change.data, *names) for names in (SIDES, SIZES, PRICES))
             order = f"{side} {size} at {price}"
             if change.operation == "delete":
-                self.tell("fill" if said & FILLED else "order gone", order)
+                filled = said & FILLED or first(change.source or {}, *LEFT) == 0
+                self.tell("fill" if filled else "order gone", order)
             elif change.operation == "insert" or change.source is None:
                 self.tell("order resting", order)
             elif said & PARTLY_FILLED:

@@ -15,6 +15,7 @@ from . import (
     gmocoin,
     hyperliquid,
     kucoin,
+    mexc,
     okj,
     okx,
 )
@@ -33,6 +34,7 @@ ALL: tuple[Exchange, ...] = (
     gmocoin.EXCHANGE,
     hyperliquid.EXCHANGE,
     kucoin.EXCHANGE,
+    mexc.EXCHANGE,
     okj.EXCHANGE,
     okx.EXCHANGE,
 )

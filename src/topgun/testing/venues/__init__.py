@@ -16,6 +16,7 @@ VENUES = {
     "gmocoin": ".venues.gmocoin",
     "hyperliquid": ".venues.hyperliquid",
     "kucoin": ".venues.kucoin",
+    "mexc": ".venues.mexc",
     "okj": ".venues.okj",
     "okx": ".venues.okx",
 }
