@@ -206,6 +206,27 @@ def test_only_the_books_of_that_table_are_in_doubt() -> None:
     assert (store.orderbook.state(BOOK), store.orderbook.state({"symbol": "ETHUSD"})) == ("syncing", "live")
 
 
+def test_a_book_that_stays_crossed_is_made_anew() -> None:
+    """Ten messages in a row show that a deletion was lost; nine do not, nor do any of a book that began so."""
+    resize = change("update", row(2, "Sell", 102, 9))
+    store, ws = begun(START, change("insert", row(4, "Buy", 101.5)), *[resize] * 8)
+    store.onmessage(change("delete", row(4, "Buy")), ws)
+    store.onmessage(change("insert", row(4, "Buy", 101)), ws)
+    for _ in range(8):
+        store.onmessage(resize, ws)
+    assert (store.orderbook.state(BOOK), ws.snapshot_requests) == ("live", [])
+    store.onmessage(resize, ws)
+    assert (store.orderbook.state(BOOK), ws.snapshot_requests[0][1]) == ("syncing", AGAIN)
+    assert store.orderbook.status.find(BOOK)[0]["reason"] == "the bids are above the asks"
+
+    store, ws = begun(partial(row(1, "Sell", 101), row(2, "Sell", 102), row(3, "Buy", 105), **BOOK), *[resize] * 30)
+    assert store.orderbook.state(BOOK) == "live"
+    for message in (change("update", row(3, "Buy", 100)), change("update", row(3, "Buy", 101.5)), *[resize] * 9):
+        assert store.orderbook.state(BOOK) == "live"
+        store.onmessage(message, ws)
+    assert store.orderbook.state(BOOK) == "syncing"
+
+
 def test_a_first_partial_that_cannot_be_read_is_asked_for_again() -> None:
     """The book begins with the next one."""
     store, ws = begun(partial({"symbol": "XBTUSD"}, **BOOK))

@@ -143,6 +143,22 @@ async def test_a_lost_change_is_mended_as_soon_as_it_shows() -> None:
         await fake.until(lambda: right(fake, bot))
 
 
+async def test_lost_deletions_do_not_leave_a_crossed_book() -> None:
+    """What was taken from the asks stays in the book, until the bids are above it for ten messages."""
+    async with trading() as (fake, bot):
+        market = fake.market(XBT)
+        await bot.open(f"orderBookL2:{XBT}")
+        await fake.until(lambda: right(fake, bot))
+        missing = fake.gap(times=None)
+        market.trade("buy", sum(size for _, size in market.book(8)["asks"]))
+        missing.lift()
+        market.order("buy", 100, bot.book.sorted(BOOK)["Sell"][4]["price"])
+        for step in range(10):
+            market.order("buy", 100, 50000 + step)
+        await fake.until(lambda: right(fake, bot))
+        assert "unsubscribe" in str(fake.frames_received)
+
+
 async def test_a_damaged_change_and_one_that_comes_twice() -> None:
     """The first makes the book anew, the second does no harm."""
     async with trading() as (fake, bot):

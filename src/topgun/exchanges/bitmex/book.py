@@ -16,6 +16,8 @@ __all__ = ["OrderBook", "logger"]
 
 logger = logging.getLogger("topgun.exchanges.bitmex")
 
+_DOUBT = 10  # messages in a row after which the best bid is not below the best ask: one that took a level away was lost
+
 
 class _Source(NamedTuple):
     """Who keeps a book right: a table of the wire on a socket, and the topic that it was subscribed by."""
@@ -30,8 +32,9 @@ class OrderBook(RowBook):
 
     There is neither a number nor a checksum: within a connection the order of the messages is all there is. So a
     partial replaces the book, nothing is taken before it, and the last partial says which of the two tables goes on.
-    A change of a level that is not there, two levels at one price, or a row that cannot be read show that a message
-    is missing: the topic is subscribed to anew, which brings a partial.
+    A change of a level that is not there, two levels at one price, a row that cannot be read, or a book that stays
+    crossed show that a message is missing: the topic is subscribed to anew, which brings a partial. A book that begins
+    crossed may stay so.
 
     https://www.bitmex.com/app/wsAPI#OrderBookL2
     """
@@ -44,6 +47,7 @@ class OrderBook(RowBook):
     def _init(self) -> None:
         self._sources: dict[tuple[str], _Source] = {}
         self._ignored: set[tuple[str, str]] = set()
+        self._crossed: dict[tuple[str], float] = {}  # for how many messages each book has been crossed
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         action, wire = msg["action"], msg["table"]
@@ -75,6 +79,7 @@ class OrderBook(RowBook):
                 self._sources[each,] = _Source(wire, ws, wire)
             self._drop((each,))
             self._insert(levels.get(each, ()))
+            self._crossed[each,] = -inf if self._is_crossed(each) else 0
             self._mark((each,), "live", ws=ws)
 
     def _carry_on(self, group: tuple[str], action: str, levels: list[Item], wire: str, ws: Any) -> None:
@@ -83,14 +88,18 @@ class OrderBook(RowBook):
             self._ignore(wire, group[0])
         elif self._states.get(group) != "live":
             return
-        elif action == "delete":
-            self._delete(levels)
-        elif action != "update":
-            self._insert(levels)
-        elif all(self.get(level) is not None for level in levels):
-            self._update(levels)
-        else:
+        elif action == "update" and any(self.get(level) is None for level in levels):
             self._again(group, "a level that is not there has changed")
+        else:
+            change = {"delete": self._delete, "update": self._update}.get(action, self._insert)
+            change(levels)
+            self._crossed[group] = self._crossed[group] + 1 if self._is_crossed(group[0]) else 0
+            if self._crossed[group] == _DOUBT:
+                self._again(group, "the bids are above the asks")
+
+    def _is_crossed(self, symbol: str) -> bool:
+        ask, bid = self.best({"symbol": symbol})
+        return ask is not None and bid is not None and bool(bid["price"] >= ask["price"])
 
     def _doubt(self, wire: str, ws: Any) -> None:
         """Give up every book of a table on a socket: a message cannot be read, so nobody knows whose it was."""
