@@ -26,6 +26,7 @@ SENDING = (
     "/exchange",
     "/exchange/orders",
     "/fapi/v1/order",
+    "/g-orders/create",
     "/order/create",
     "/order/submit",
     "/user/spot/order",
@@ -59,7 +60,7 @@ async def run(fake: FakeExchange, path: Path, folder: Path, seconds: float) -> N
 
 def sent(requests: Sequence[SeenRequest]) -> list[SeenRequest]:
     """Return the requests that were to place an order."""
-    return [request for request in requests if request.method == "POST" and request.path.endswith(SENDING)]
+    return [request for request in requests if request.method in ("POST", "PUT") and request.path.endswith(SENDING)]
 
 
 def exchange_of(path: Path) -> str:

@@ -31,6 +31,7 @@ EXCHANGE_STORES = {
     "MEXCDataStore",
     "OKJDataStore",
     "OKXDataStore",
+    "PhemexDataStore",
     "bitFlyerDataStore",
     "bitbankDataStore",
     "bitbankPrivateDataStore",

@@ -589,6 +589,49 @@ async def test_retry_of_aiohttp_is_signed_afresh(host: str) -> None:
     assert [stamp(dropped), stamp(again)] == [1_000_000, 1_000_001]
 
 
+@HOSTS
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_what_a_host_takes_only_once_is_not_sent_again(host: str, method: str) -> None:
+    """A PUT that may have been an order fails when the connection is lost; other methods are sent again."""
+    heads: list[bytes] = []
+    ended: list[bool] = []
+    exchange = venue()
+    exchange = replace(exchange, hosts={name: replace(h, once=("PUT",)) for name, h in exchange.hosts.items()})
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await _flaky(reader, writer, heads)
+        except asyncio.IncompleteReadError:
+            writer.close()
+        ended.append(await writer.wait_closed() is None)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, client(exchange=exchange) as bot:
+        url = f"http://{host}:{server.sockets[0].getsockname()[1]}/a"
+        async with bot.get(url) as response:
+            await response.read()
+        if method == "PUT":
+            with pytest.raises(
+                aiohttp.ClientConnectionError, match="nobody knows whether the request arrived"
+            ) as caught:
+                await bot.request(method, url, data={"id": 7})
+            assert not isinstance(caught.value, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError)
+        else:
+            await bot.request(method, url, data={"id": 7})
+    await until(lambda: len(ended) == (1 if method == "PUT" else 2))
+    assert [head.split(b" ")[0].decode() for head in heads] == ["GET", *[method] * (1 if method == "PUT" else 2)]
+
+
+@HOSTS
+async def test_what_was_never_sent_fails_as_ever(host: str) -> None:
+    """Where there is no connection at all, the error says so, for a host that takes requests only once too."""
+    exchange = venue()
+    exchange = replace(exchange, hosts={name: replace(h, once=("PUT",)) for name, h in exchange.hosts.items()})
+    async with client(exchange=exchange) as bot:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await bot.put(f"http://{host}:{unused_port()}/a")
+
+
 def arrived_from(raw: bytes) -> Arrived:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .exchanges.mexc import MEXCDataStore
     from .exchanges.okj import OKJDataStore
     from .exchanges.okx import OKXDataStore
+    from .exchanges.phemex import PhemexDataStore
     from .store import BookStore, DataStore, DataStoreCollection, StoreChange, StoreStream, Topic
     from .ws import ClientWebSocketResponse, WebSocketApp, WebSocketQueue
 
@@ -65,6 +66,7 @@ __all__ = [
     "NotJSONContent",
     "OKJDataStore",
     "OKXDataStore",
+    "PhemexDataStore",
     "StoreChange",
     "StoreStream",
     "Topic",
@@ -101,6 +103,7 @@ _LATER: dict[str, tuple[str, str]] = {
     "MEXCDataStore": ("exchanges.mexc", "MEXCDataStore"),
     "OKJDataStore": ("exchanges.okj", "OKJDataStore"),
     "OKXDataStore": ("exchanges.okx", "OKXDataStore"),
+    "PhemexDataStore": ("exchanges.phemex", "PhemexDataStore"),
     "store": ("store", ""),
     **{name: ("store", name) for name in ("BookStore", "DataStore", "DataStoreCollection", "StoreChange")},
     **{name: ("store", name) for name in ("StoreStream", "Topic")},

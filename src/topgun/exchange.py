@@ -203,6 +203,8 @@ class Host:
         sign_message: Returns a signed copy of an outgoing message; must not change its argument.
         forget: What is left of a remembered subscription after an unsubscribe message (``None`` = nothing).
             Returns the subscription itself where the two do not concern each other.
+        once: The HTTP methods whose signed requests are never sent a second time when a connection is lost, as aiohttp
+            otherwise does with PUT and DELETE: for venues that take orders by such a method.
         step_ns: The grain of strictly rising timestamps for venues that take them as nonces; 0 = plain time.
             Requests and logins of one key then leave in the order of their timestamps.
     """
@@ -219,6 +221,7 @@ class Host:
     limit: SendLimiter | None = None
     sign_message: MessageSigner | None = None
     forget: Forget | None = None
+    once: Sequence[str] = ()
     step_ns: int = 0
 
     def credential(

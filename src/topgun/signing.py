@@ -117,6 +117,7 @@ async def sign_request(
     Raises:
         RedirectRefused: The request has been led to another origin; it was not sent there.
         SigningError: It would leave in plaintext, or the signer failed; it was not sent.
+        aiohttp.ClientConnectionError: The connection was lost, and the host takes such a request only once.
     """
     intent = _current()
     if intent is None:
@@ -147,6 +148,11 @@ async def sign_request(
         _replace(req.headers, draft.headers)
         await req.update_body(draft.body)
         return await handler(req)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if req.method not in intent.host.once or isinstance(error, aiohttp.ClientConnectorError):
+            raise
+        # An error of another type: after one of these aiohttp would send the request again.
+        raise aiohttp.ClientConnectionError(f"{error}; nobody knows whether the request arrived") from error
     finally:
         turn.give()
         req.url = url

@@ -18,6 +18,7 @@ from . import (
     mexc,
     okj,
     okx,
+    phemex,
 )
 
 __all__ = ["ALL", "REGISTRY"]
@@ -37,6 +38,7 @@ ALL: tuple[Exchange, ...] = (
     mexc.EXCHANGE,
     okj.EXCHANGE,
     okx.EXCHANGE,
+    phemex.EXCHANGE,
 )
 
 REGISTRY = Registry(ALL)

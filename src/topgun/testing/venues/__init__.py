@@ -19,6 +19,7 @@ VENUES = {
     "mexc": ".venues.mexc",
     "okj": ".venues.okj",
     "okx": ".venues.okx",
+    "phemex": ".venues.phemex",
 }
 """The package of each fake, relative to ``topgun.testing``; its ``VENUE`` is the class."""
 
