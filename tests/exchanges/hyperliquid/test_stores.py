@@ -184,6 +184,31 @@ def test_an_older_message_is_left_out() -> None:
     assert best(store) == ("99.0", "101.0")
 
 
+def test_of_two_sockets_the_slow_one_is_left_out() -> None:
+    """As long as the other one is open, what it has told counts."""
+    store, fast, slow = HyperliquidDataStore(), FakeSocket(URL), FakeSocket(URL)
+    store.onmessage(book(5), fast)  # type: ignore[arg-type]  # a stand-in
+    store.onmessage(book(4, "98.0"), slow)  # type: ignore[arg-type]  # a stand-in
+    assert (best(store), store.l2_book.state(BOOK)) == (("100.0", "101.0"), "live")
+    store.onmessage(book(6, "99.0"), slow)  # type: ignore[arg-type]  # a stand-in
+    fast.lose()
+    assert (best(store), store.l2_book.state(BOOK)) == (("99.0", "101.0"), "live")
+
+
+def test_a_book_that_was_unsubscribed_is_stale() -> None:
+    """Nobody tells it any more; what another socket tells stays live, and a new subscription brings it back."""
+    store, ws, other = HyperliquidDataStore(), FakeSocket(URL), FakeSocket(URL)
+    store.onmessage(book(5), ws)  # type: ignore[arg-type]  # a stand-in
+    gone = {"method": "unsubscribe", "subscription": {"type": "l2Book", "coin": "BTC", "nSigFigs": None}}
+    message = {"channel": "subscriptionResponse", "data": gone}
+    store.onmessage(message, other)  # type: ignore[arg-type]  # a stand-in
+    assert store.l2_book.state(BOOK) == "live"
+    store.onmessage(message, ws)  # type: ignore[arg-type]  # a stand-in
+    assert store.l2_book.status.find() == [{"coin": "BTC", "state": "stale", "reason": "unsubscribed"}]
+    store.onmessage(book(6), ws)  # type: ignore[arg-type]  # a stand-in
+    assert store.l2_book.state(BOOK) == "live"
+
+
 def test_a_time_that_was_wrong() -> None:
     """After ten older messages in a row it is the latest time that was wrong; a new connection begins anew."""
     store, ws = HyperliquidDataStore(), FakeSocket(URL)
@@ -193,6 +218,7 @@ def test_a_time_that_was_wrong() -> None:
     assert best(store) == ("100.0", "101.0")
     store.onmessage(book(11, "99.0"), ws)  # type: ignore[arg-type]  # a stand-in
     assert best(store) == ("99.0", "101.0")
+    ws.lose()
     store.onmessage(book(3, "98.0"), FakeSocket(URL))  # type: ignore[arg-type]  # a stand-in
     assert best(store) == ("98.0", "101.0")
 
@@ -531,6 +557,25 @@ async def test_closed_positions_go() -> None:
     web = load(HERE / "frames" / "webData2.json")[0]["messages"][1]["data"]
     watched.feed({"channel": "webData2", "data": {**web, "user": "0xother"}})
     assert held(store) == []
+
+
+@pytest.mark.parametrize("every", [False, True])
+async def test_a_position_that_was_closed_meanwhile_does_not_come_back(every: bool) -> None:
+    """A response that was on its way while the stream told all positions is older, although none of them was known."""
+    store = HyperliquidDataStore()
+    message = {"channel": "clearinghouseState", "data": state("")}
+    if every:
+        told = {"user": USER, "clearinghouseStates": [["", state("")["clearinghouseState"]]]}
+        message = {"channel": "allDexsClearinghouseState", "data": told}
+
+    async def late() -> FakeResponse:
+        store.onmessage(message, None)
+        return await answer(STATE, {"type": "clearinghouseState", "user": USER})
+
+    await store.initialize(late())
+    assert held(store) == []
+    await store.initialize(answer(STATE, {"type": "clearinghouseState", "user": USER}))
+    assert held(store) == [("", POSITION["coin"])]
 
 
 def test_what_is_not_told_again_is_gone() -> None:

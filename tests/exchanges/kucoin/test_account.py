@@ -91,6 +91,39 @@ def test_the_end_of_an_order(kind: str, status: str) -> None:
     assert names(store) == []
 
 
+def stop(name: str, kind: str) -> dict[str, Any]:
+    message = futures(name, kind, orderType="stop", stop="up")
+    return {**message, "topic": "/contractMarket/advancedOrders"}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_stop_order_goes_on_as_an_order_of_the_same_name(late: bool) -> None:
+    """Two topics tell it, so either may come first; the stop order itself never comes back, nor the order once over."""
+    store = KuCoinDataStore()
+    store.onmessage(stop("1", "open"))
+    told = [stop("1", "triggered"), futures("1", "open", filledSize="0")]
+    for message in reversed(told) if late else told:
+        store.onmessage(message)
+    store.onmessage(stop("1", "open"))
+    [row] = store.orders
+    assert row == futures("1", "open", filledSize="0")["data"]
+    store.onmessage(futures("1", "filled"))
+    for message in (stop("1", "open"), *told):
+        store.onmessage(message)
+    assert names(store) == []
+
+
+def test_how_many_triggered_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many, the oldest go first."""
+    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    store = KuCoinDataStore()
+    for name in "123":
+        store.onmessage(stop(name, "triggered"))
+    for name in "123":
+        store.onmessage(stop(name, "open"))
+    assert names(store) == ["1"]
+
+
 def test_an_older_message() -> None:
     """One that knows of less that is filled changes nothing, however the numbers are spelt."""
     store = KuCoinDataStore()
@@ -181,6 +214,9 @@ async def known(url: str, rows: Any) -> list[str]:
         (f"{LIST}&side=sell", page(), set()),
         (LIST, page(pages=2), set()),
         (f"{FUTURES}/api/v1/orders?status=done", page(), set()),
+        (f"{FUTURES}/api/v1/orders", page(), set()),  # without a status it lists those that are over
+        (f"{LIST}&currentPage=2", page(), set()),  # the second page of one
+        (f"{LIST}&currentPage=1&pageSize=50", page(), {"futures"}),
         (f"{SPOT}/api/v1/orders?status=active", page(), {"spot", "other"}),
     ],
 )

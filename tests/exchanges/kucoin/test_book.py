@@ -487,3 +487,13 @@ def test_sizes_are_as_they_came() -> None:
     sizes = {type(row["size"]) for row in store.orderbook50.find(XBT)}
     assert (sizes, {type(row["size"]) for row in store.orderbook50.find(BTC)}) == ({int}, {str})
     assert all(Decimal(str(row["size"])) > 0 for row in store.orderbook50)
+
+
+async def test_a_snapshot_that_lacks_a_message_that_could_not_be_read() -> None:
+    """The book would be live and wrong until the next message; so another snapshot is fetched."""
+    store, ws = await living()
+    store.onmessage(spot(11, 11, bids=[("x", 1, 11)]), ws)  # type: ignore[arg-type]  # a stand-in
+    await ws.fetch(level2=snapshot(10))
+    assert (store.orderbook.state(BTC), len(store.orderbook)) == ("syncing", 0)
+    await ws.fetch(level2=snapshot(11))
+    assert store.orderbook.state(BTC) == "live"

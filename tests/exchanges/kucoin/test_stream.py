@@ -134,6 +134,14 @@ async def test_readdress_of_an_unknown_token() -> None:
     assert client.asked == [("POST", f"{FUTURES}private", {}), ("POST", f"{FUTURES}public", {"auth": None})]
 
 
+@pytest.mark.parametrize("answer", [{"code": "429000", "msg": "busy"}, {"code": "400002"}, None])
+async def test_a_private_socket_does_not_become_a_public_one(answer: Any) -> None:
+    """Only for want of a good key: a public token would silence its private topics for ever."""
+    url, client = URL("wss://ws-api-futures.kucoin.com/?token=by-hand-2"), Asked(answer, bullet("tok-public"))
+    assert await readdress(url, client) == url
+    assert client.asked == [("POST", f"{FUTURES}private", {})]
+
+
 @pytest.mark.parametrize("answer", [REFUSED, None, "x"])
 async def test_readdress_without_a_new_token(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The old URL is tried; a warning says why, and shows no token."""

@@ -91,8 +91,17 @@ class Whole(DataStore):
 
     _MAXLEN = None
 
+    def _told(self, scope: Mapping[str, str], rows: Sequence[Item]) -> None:
+        """Let `rows`, which the stream has told, be all there are within `scope`."""
+        self._cover(scope, rows)
+        self._race.note(frozenset(scope.items()))
+
+    def _answered(self, scope: Mapping[str, str], rows: Sequence[Item]) -> None:
+        """Let `rows`, of a response, be all there are, unless the stream has told all since it was asked for."""
+        if not any(map(self._race.overtook, (frozenset(scope.items()), frozenset({("user", scope["user"])})))):
+            self._cover(scope, rows)
+
     def _cover(self, scope: Mapping[str, str], rows: Sequence[Item]) -> None:
-        """Let `rows` be all there are within `scope`."""
         rows = rows_of([{**scope, **row} for row in rows], self._KEYS)
         listed = {tuple(row[name] for name in self._KEYS) for row in rows}
         self._delete([row for row in self.find(scope) if tuple(row[name] for name in self._KEYS) not in listed])
@@ -106,11 +115,11 @@ class OpenOrders(Whole):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = msg["data"]
-        self._cover({"user": data["user"], "dex": data["dex"]}, rows_of(data["orders"]))
+        self._told({"user": data["user"], "dex": data["dex"]}, rows_of(data["orders"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> bool:
         if data.user:
-            self._cover({"user": data.user, "dex": data.dex}, rows_of(data.body))
+            self._answered({"user": data.user, "dex": data.dex}, rows_of(data.body))
         return bool(data.user)
 
 
@@ -135,14 +144,14 @@ class Positions(Whole):
         told = list(states(msg))
         if msg["channel"] == "allDexsClearinghouseState":
             held = [{"dex": dex, **row} for _, dex, state in told for row in _held(state)]
-            self._cover({"user": msg["data"]["user"]}, held)
+            self._told({"user": msg["data"]["user"]}, held)
         else:
             for user, dex, state in told:
-                self._cover({"user": user, "dex": dex}, _held(state))
+                self._told({"user": user, "dex": dex}, _held(state))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
         state = data.body["clearinghouseState"] if data.kind == "webData2" else data.body
-        self._cover({"user": data.user or data.body["user"], "dex": data.dex}, _held(state))
+        self._answered({"user": data.user or data.body["user"], "dex": data.dex}, _held(state))
 
 
 class SpotState(Whole):
@@ -151,10 +160,10 @@ class SpotState(Whole):
     _KEYS = ("user", "coin")
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._cover({"user": msg["data"]["user"]}, rows_of(msg["data"]["spotState"]["balances"]))
+        self._told({"user": msg["data"]["user"]}, rows_of(msg["data"]["spotState"]["balances"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._cover({"user": data.user}, rows_of(data.body["balances"]))
+        self._answered({"user": data.user}, rows_of(data.body["balances"]))
 
 
 class TwapStates(Whole):
@@ -165,7 +174,7 @@ class TwapStates(Whole):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = msg["data"]
         rows = [{"twapId": number, **state} for number, state in data["states"]]
-        self._cover({"user": data["user"], "dex": data["dex"]}, rows)
+        self._told({"user": data["user"], "dex": data["dex"]}, rows)
 
 
 def states(msg: Any) -> Iterator[tuple[str, str, Item]]:

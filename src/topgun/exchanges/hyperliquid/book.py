@@ -48,7 +48,7 @@ class L2Book(BookStore):
         if msg["channel"] == "l2Book":
             self._take(msg["data"], ws)
         else:
-            self._note(msg["data"])
+            self._note(msg["data"], ws)
 
     def _onresponse(self, data: Answer, url: Any, requester: Any = None) -> None:
         coin = data.body["coin"]
@@ -72,20 +72,24 @@ class L2Book(BookStore):
             self._mark(group, "live", ws=ws)
 
     def _is_late(self, coin: str, time: int, ws: Any) -> bool:
-        """Tell whether a message is older than what its connection has told already."""
+        """Tell whether a message is older than what its connection, or another one that is open, has told already."""
         socket, latest, late = self._sources.get(coin, (None, 0, 0))
-        if socket is ws and time < latest and late < _PATIENCE:
-            self._sources[coin] = ws, latest, late + 1
+        same = socket is ws or (socket is not None and not socket.closed)
+        if same and time < latest and late < _PATIENCE:
+            self._sources[coin] = socket, latest, late + 1
             return True
         self._sources[coin] = ws, time, 0
         return False
 
-    def _note(self, answer: Any) -> None:
-        """Take note of how a book was subscribed to."""
+    def _note(self, answer: Any, ws: Any) -> None:
+        """Take note of how a book was subscribed to, or that it is told no more."""
         match answer:
             case {"method": "subscribe", "subscription": {"type": "l2Book", "coin": str(coin), **details}}:
                 wanted = {name: details.get(name) for name in ("nSigFigs", "mantissa")}
                 self._aggregations[coin] = {name: value for name, value in wanted.items() if value is not None}
+            case {"method": "unsubscribe", "subscription": {"type": "l2Book", "coin": str(coin)}}:
+                if self._sources.get(coin, (None, 0, 0))[0] is ws and (coin,) in self._states:
+                    self._mark((coin,), "stale", "unsubscribed")
 
     async def _fetch(self, coin: str, ws: Any) -> None:
         question = {"type": "l2Book", "coin": coin, **self._aggregations.get(coin, {})}

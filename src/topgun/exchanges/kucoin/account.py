@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
-from .shapes import data_of, decimal, row_of
+from .shapes import data_of, decimal, kind_of, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ __all__ = ["Orders", "Positions"]
 
 _REMEMBERED = 10_000  # orders that are over
 _PLACE = frozenset({"symbol", "status", "tradeType", "currentPage", "pageSize"})  # what of a query is understood
+_ANY_STATE = "/api/v1/orders"  # lists the orders that are over unless it is asked for the active ones
 
 
 class Orders(DataStore):
@@ -29,6 +30,9 @@ class Orders(DataStore):
 
     A message that knows of less than is filled already is an old one, and changes nothing. Answers of the HTTP API
     spell some fields in another way; their rows have both spellings.
+
+    A stop order that is triggered goes, and is an order from then on, at futures of the same name: that one comes, and
+    stays, in whichever order the two topics tell it.
 
     https://www.kucoin.com/docs-new/3470073w0
     https://www.kucoin.com/docs-new/3470090w0
@@ -42,14 +46,19 @@ class Orders(DataStore):
 
     def _init(self) -> None:
         self._ended: OrderedDict[Any, None] = OrderedDict()
+        self._triggered: OrderedDict[Any, None] = OrderedDict()  # stop orders
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         order = data_of(msg, ("orderId", "type"))
-        kind, known = order["type"], self.get(order)
-        if kind in self._OVER or order.get("status") == "done":
+        kind, known, of_stop = order["type"], self.get(order), kind_of(msg["topic"]).endswith("/advancedOrders")
+        if of_stop and (kind == "triggered" or order["orderId"] in self._triggered):
+            self._trigger(order, known)
+        elif kind in self._OVER or order.get("status") == "done":
             self._end([order])
         elif kind not in self._CHANGED or order["orderId"] in self._ended or (known is None and kind != "open"):
             return
+        elif known is not None and _is_stop(known) and not of_stop and kind == "open":
+            self._insert([order])
         elif known is None or not _is_older(order, known):
             self._update([order])
 
@@ -70,6 +79,14 @@ class Orders(DataStore):
         while len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
         self._delete(orders)
+
+    def _trigger(self, order: Item, known: Item | None) -> None:
+        """Take a stop order away, but not the order that it has become."""
+        self._triggered[order["orderId"]] = None
+        if len(self._triggered) > _REMEMBERED:
+            self._triggered.popitem(last=False)
+        if known is None or _is_stop(known):
+            self._delete([order])
 
 
 class Positions(DataStore):
@@ -128,6 +145,10 @@ def _is_older(order: Item, known: Item) -> bool:
     return decimal(order["filledSize"]) < decimal(known["filledSize"])
 
 
+def _is_stop(row: Item) -> bool:
+    return row.get("orderType") == "stop"
+
+
 def _is_open(row: Item) -> bool:
     """Tell whether an order of the HTTP API rests: futures say ``isActive``, spot says ``active``."""
     return bool(row.get("isActive", row.get("active", True)))
@@ -140,7 +161,8 @@ def _is_listed(row: Item, url: URL) -> bool:
     The stream does not say what account an order of spot or margin is of, so ask for both.
     """
     query, symbol, futures = url.query, str(row.get("symbol")), "futures" in (url.host or "")
-    if row.get("orderType") == "stop" or not query.keys() <= _PLACE or query.get("status", "active") != "active":
+    status = query.get("status", "done" if url.path == _ANY_STATE else "active")
+    if _is_stop(row) or not query.keys() <= _PLACE or (status, query.get("currentPage", "1")) != ("active", "1"):
         return False
     if query.get("symbol", symbol) != symbol or ("-" not in symbol) != futures:
         return False

@@ -11,7 +11,7 @@ from ...errors import InitializeError
 from ...store import BookStore
 from .endpoint import FUTURES, SPOT
 from .shapes import decimal, symbol_of, text
-from .stream import accepted
+from .stream import accepted, is_keyless
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -192,6 +192,9 @@ class OrderBook(BookStore):
         newer = [change for change in line.kept if change.last > number]
         if (newer and newer[0].first > number + 1) or (line.last is not None and number < line.last):
             return  # it is older than what is known: a book goes on, else another snapshot is fetched
+        known = max([number, *(change.last for change in newer)])
+        if line.last is None and line.heard is not None and known < line.heard.last:
+            return  # so is it if it lacks a message whose levels could not be read
         self._replace(group, data["asks"], data["bids"])
         line.last, line.bounds = number, _bounds(data) if is_part else None
         line.kept.clear()
@@ -236,7 +239,7 @@ class OrderBook(BookStore):
             if accepted(answer):
                 self._restore(group, answer["data"], is_part=False)
                 return
-            if futures or not _is_keyless(answer):
+            if futures or not is_keyless(answer):
                 raise InitializeError(url, answer)
             self._keyless = True
         answer = await ws.requester.request_json("GET", _PART_SPOT, params=params, auth=None)
@@ -290,9 +293,3 @@ def _bounds(data: Item) -> tuple[float, float] | None:
     if len(bids) >= _PART:
         lowest = min(bids)
     return None if (highest, lowest) == _ENDLESS else (highest, lowest)
-
-
-def _is_keyless(answer: Any) -> bool:
-    """Tell whether a whole book was refused for want of a good key; 400002 is about the clock."""
-    code = str(answer.get("code")) if isinstance(answer, dict) else ""
-    return code.startswith("4000") and code != "400002"

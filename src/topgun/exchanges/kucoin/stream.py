@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...exchange import Link, Requester
 
-__all__ = ["accepted", "forget", "greet", "heartbeat", "readdress"]
+__all__ = ["accepted", "forget", "greet", "heartbeat", "is_keyless", "readdress"]
 
 logger = logging.getLogger("topgun.exchanges.kucoin")
 
@@ -28,6 +28,12 @@ _PING, _PATIENCE = 15.0, 10.0  # s, for a socket of which no bullet call is know
 def accepted(answer: Any) -> bool:
     """Tell whether a decoded answer of the HTTP API reports success."""
     return isinstance(answer, dict) and answer.get("code") == "200000"
+
+
+def is_keyless(answer: Any) -> bool:
+    """Tell whether something was refused for want of a good key; 400002 is about the clock."""
+    code = str(answer.get("code")) if isinstance(answer, dict) else ""
+    return code.startswith("4000") and code != "400002"
 
 
 class Welcome(Awaitable[None]):
@@ -95,6 +101,8 @@ async def readdress(url: URL, requester: Requester) -> URL:
             return URL(opened(answer, source).url)
         told = (answer.get("code"), answer.get("msg")) if isinstance(answer, dict) else type(answer).__name__
         logger.warning("KuCoin gives no new token for a socket: %r", told)
+        if not is_keyless(answer):  # it may go better the next time; a public token would lose the private topics
+            break
     return url
 
 
