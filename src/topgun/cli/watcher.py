@@ -30,11 +30,11 @@ POLL = 0.02  # s between two looks at the sockets, which announce nothing to str
 SIDES = ("side", "S", "direction", "order_type", "type", "posSide")
 SIZES = (
     "size", "v", "qty", "q", "pa", "sz", "amount", "pending_amount", "orderSize", "start_amount", "pos", "szi",
-    "quantity", "vol", "holdVol",
+    "quantity", "vol", "holdVol", "orderQty",
 )  # fmt: skip
 PRICES = (
     "price", "p", "entryPrice", "ep", "avgPrice", "rate", "px", "orderPrice", "avgPx", "limitPx", "entryPx",
-    "holdAvgPrice",
+    "holdAvgPrice", "priceRp", "priceEp", "avgEntryPriceRp",
 )  # fmt: skip
 # How venues say, in the message that ends an order, that it was filled.
 FILLED = {"EXECUTION", "EXECUTIONEVENTS", "FILL", "FILLED", "FULLY_FILLED"}
