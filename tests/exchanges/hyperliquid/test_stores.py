@@ -119,6 +119,15 @@ def test_messages_without_data(message: Any, warnings: int, caplog: pytest.LogCa
     assert [record.name for record in caplog.records] == [LOGGER] * warnings
 
 
+def test_a_refusal_shows_no_signature(caplog: pytest.LogCaptureFixture) -> None:
+    """It quotes what was sent, and the signature of an order that was not taken is still good."""
+    sent = '{"method":"post","request":{"payload":{"nonce":1,"signature":{"r":"0xb878","s":"0x764b","v":28}}}}'
+    HyperliquidDataStore().onmessage({"channel": "error", "data": f"Error parsing JSON into a request: {sent}"}, None)
+    [record] = caplog.records
+    assert "Error parsing JSON" in record.getMessage()
+    assert not any(secret in caplog.text for secret in ("0xb878", "0x764b"))
+
+
 def test_one_of_several_orders_refused(caplog: pytest.LogCaptureFixture) -> None:
     """An order that is refused is a warning, also among others; orders that rest are none."""
     store = HyperliquidDataStore()
@@ -207,6 +216,22 @@ def test_a_book_that_was_unsubscribed_is_stale() -> None:
     assert store.l2_book.status.find() == [{"coin": "BTC", "state": "stale", "reason": "unsubscribed"}]
     store.onmessage(book(6), ws)  # type: ignore[arg-type]  # a stand-in
     assert store.l2_book.state(BOOK) == "live"
+
+
+async def test_an_answer_does_not_bring_an_unsubscribed_book_back() -> None:
+    """Neither one that was asked for to mend it, nor one that the user asks for."""
+    store, ws = HyperliquidDataStore(), FakeSocket(URL)
+    broken = book(5)
+    broken["data"]["levels"] = [[]]
+    store.onmessage(broken, ws)  # type: ignore[arg-type]  # a stand-in
+    [(_, [fetch], done)] = ws.snapshot_requests
+    gone = {"method": "unsubscribe", "subscription": {"type": "l2Book", "coin": "BTC"}}
+    store.onmessage({"channel": "subscriptionResponse", "data": gone}, ws)  # type: ignore[arg-type]  # a stand-in
+    ws.requester.answers[INFO] = book(7)["data"]
+    await fetch()
+    assert (store.l2_book.state(BOOK), done()) == ("stale", True)
+    await store.initialize(answer(book(8)["data"]))
+    assert store.l2_book.state(BOOK) == "stale"
 
 
 def test_a_time_that_was_wrong() -> None:

@@ -88,12 +88,15 @@ class L2Book(BookStore):
                 wanted = {name: details.get(name) for name in ("nSigFigs", "mantissa")}
                 self._aggregations[coin] = {name: value for name, value in wanted.items() if value is not None}
             case {"method": "unsubscribe", "subscription": {"type": "l2Book", "coin": str(coin)}}:
-                if self._sources.get(coin, (None, 0, 0))[0] is ws and (coin,) in self._states:
+                if (coin,) in self._states and self._sources.get(coin, (ws, 0, 0))[0] is ws:
+                    self._sources.pop(coin, None)  # what is asked for by HTTP has no stream beside it any more
                     self._mark((coin,), "stale", "unsubscribed")
 
     async def _fetch(self, coin: str, ws: Any) -> None:
         question = {"type": "l2Book", "coin": coin, **self._aggregations.get(coin, {})}
-        self._take(await ws.requester.request_json("POST", f"https://{ws.url.host}/info", data=question, auth=None), ws)
+        answer = await ws.requester.request_json("POST", f"https://{ws.url.host}/info", data=question, auth=None)
+        if self._states[coin,] == "syncing":  # else the stream has told it since, or nobody does any more
+            self._take(answer, ws)
 
 
 def _triples(levels: Any) -> list[tuple[Any, Any, Any]]:

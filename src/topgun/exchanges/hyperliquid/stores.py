@@ -105,7 +105,7 @@ class HyperliquidDataStore(DataStoreCollection):
             return
         channel = msg.get("channel")
         if channel == "error" or (channel == "post" and _refused(msg)):
-            logger.warning("Hyperliquid refuses: %r", msg)
+            logger.warning("Hyperliquid refuses: %r", _masked(msg))
         elif isinstance(channel, str):
             super()._onmessage(msg, ws)
 
@@ -122,6 +122,14 @@ class HyperliquidDataStore(DataStoreCollection):
 
     def _failure(self, url: URL, data: Any) -> bool:
         return data is None or (isinstance(data, dict) and data.get("status") == "err")
+
+
+def _masked(msg: Any) -> Any:
+    """Return a message that may quote what was sent, without the signature in it: it may still be good for an order."""
+    data = msg.get("data")
+    if not isinstance(data, str) or "signature" not in data:
+        return msg
+    return {**msg, "data": f"{data.partition('signature')[0]}signature ..."}
 
 
 def _refused(msg: Any) -> bool:
