@@ -244,6 +244,24 @@ def test_what_has_no_table(message: Any, warned: bool, caplog: pytest.LogCapture
     assert not any(len(table) for table in tables(store).values())
 
 
+async def test_an_account_that_was_refused() -> None:
+    """As long as a socket was refused private channels, no answer makes the tables of the account live."""
+    store, ws = MEXCDataStore(), FakeSocket()
+    channel = "spot@private.orders.v3.api.pb"
+    refusal = {"id": 0, "code": 0, "msg": f"Not Subscribed successfully! [{channel}].  Reason： Blocked! "}
+    store.onmessage(refusal, ws)  # type: ignore[arg-type]  # a stand-in
+
+    async def state() -> str:
+        await store.initialize(respond("GET", f"{SPOT}/openOrders", []))
+        return store.orders.state()
+
+    assert await state() == "stale"
+    store.onmessage({"id": 0, "code": 0, "msg": channel}, ws)  # type: ignore[arg-type]  # a stand-in
+    assert await state() == "live"
+    store.onmessage(refusal)
+    assert (store.orders.state(), await state()) == ("stale", "live")
+
+
 def test_deals_of_the_superseded_channel() -> None:
     """``publicDeals`` are trades as well."""
     deal = {"price": "1", "quantity": "2", "tradeType": 2, "time": 3}

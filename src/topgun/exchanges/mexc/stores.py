@@ -12,7 +12,7 @@ from .listenkey import ListenKey
 from .market import BookTicker, Kline, Price, Ticker, Trades
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from yarl import URL
 
@@ -54,6 +54,8 @@ _CHANNELS = {  # of contracts
     "push.personal.adl.level": ("adl_level",),
     "push.personal.risk.limit": ("risk_limit",),
 }
+_PRIVATE = "spot@private."
+_ACCOUNT = ("account", "orders", "executions")  # what channels of that name fill
 
 
 class MEXCDataStore(DataStoreCollection):
@@ -91,6 +93,7 @@ class MEXCDataStore(DataStoreCollection):
 
     def _init(self) -> None:
         self._create("listenkey", datastore_class=ListenKey)
+        self._silent: set[Any] = set()  # open sockets that were refused what an account is told
 
     @property
     def listenkey(self) -> str | None:
@@ -106,8 +109,24 @@ class MEXCDataStore(DataStoreCollection):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if _refuses(msg):
             logger.warning("MEXC refuses: %.500r", msg)
+            if _PRIVATE in str(msg.get("msg")):
+                self._silence(ws)
+        elif isinstance(msg, dict) and _PRIVATE in str(msg.get("msg")):
+            self._silent.discard(ws)
         else:
             super()._onmessage(msg, ws)
+
+    def _silence(self, ws: Any) -> None:
+        """Know that a socket tells nothing of the account: until it does, no answer makes its tables live."""
+        self._turn("stale", _ACCOUNT)
+        if ws is not None and not ws.closed:
+            self._silent.add(ws)
+            ws.on_close(self._silent.discard)
+
+    def _turn(self, state: str, names: Collection[str]) -> None:
+        if state == "live" and self._silent:
+            names = [name for name in names if name not in _ACCOUNT]
+        super()._turn(state, names)
 
     def _topic(self, msg: Any) -> Sequence[str]:
         channel = msg.get("channel") if isinstance(msg, dict) else None
