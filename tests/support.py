@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from yarl import URL
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from topgun.clock import Clock, Instant
     from topgun.credentials import Credential
+    from topgun.testing import LiveMarket
 
 
 def load(path: Path) -> Any:
@@ -161,6 +163,15 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+async def until_moved(market: LiveMarket, condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Let a market move until `condition()` is true: a first move may come before the exchange hears of a subscription."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            market.tick()
+            with suppress(TimeoutError):
+                await until(condition, 0.5)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

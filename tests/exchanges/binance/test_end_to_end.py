@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 import topgun
-from tests.support import load
+from tests.support import load, until_moved
 from topgun.exchanges.binance import EXCHANGE, BinanceCOINMDataStore, BinanceSpotDataStore, BinanceUSDSMDataStore
 from topgun.testing import FakeClock, FakeExchange
 
@@ -176,8 +176,7 @@ async def test_a_life_with_a_cut_in_it(kind: type[Any]) -> None:
         await bot.initialize()
         market.tick()
         await bot.snapshot()
-        market.tick()
-        await fake.until(lambda: right(fake, bot))
+        await until_moved(market, lambda: right(fake, bot))
         assert all(request.verified for request in fake.requests)
         assert bot.open() == {}
 
@@ -200,8 +199,7 @@ async def test_a_life_with_a_cut_in_it(kind: type[Any]) -> None:
         assert bot.open().keys() == {second, third}
         fake.lift()
         await fake.until(lambda: all(app.state.value == "open" for app in bot.client.apps), timeout=20)
-        market.tick()
-        await fake.until(lambda: right(fake, bot), timeout=20)  # without a word of the bot
+        await until_moved(market, lambda: right(fake, bot))  # without a word of the bot
         assert bot.store.order.state() == "stale"
         await bot.initialize()
         assert bot.store.order.state() == "live"

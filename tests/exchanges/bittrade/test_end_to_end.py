@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 import topgun
+from tests.support import until_moved
 from topgun.errors import InitializeError, LoginRefused
 from topgun.testing import FakeExchange
 from topgun.testing.clock import FakeClock
@@ -129,8 +130,7 @@ async def test_a_life_with_a_cut_in_it() -> None:
         assert bot.open() == {second: "0.005", third: "0"}
         fake.lift()
         await fake.until(lambda: all(app.state.value == "open" for app in bot.client.apps), timeout=20)
-        market.tick()
-        await fake.until(lambda: right(fake, bot), timeout=20)
+        await until_moved(market, lambda: right(fake, bot))
         assert bot.orders.state() == "stale"
         await bot.initialize()
         assert bot.orders.state() == bot.store.accounts.state() == "live"
