@@ -166,7 +166,7 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 
 async def until_moved(market: LiveMarket, condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Let a market move until `condition()` is true: a first move may come before the exchange hears of a subscription."""
+    """Let a market move until `condition()` is true: the first move may come before the exchange knows who listens."""
     async with asyncio.timeout(seconds):
         while not condition():
             market.tick()
