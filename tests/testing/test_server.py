@@ -249,8 +249,8 @@ async def test_a_command_that_fails_is_told_at_the_end() -> None:
 async def test_waiting_for_something() -> None:
     """`until` returns as soon as the condition holds, and says what it saw if it never does."""
     async with toy() as (fake, session):
-        fake.at(0.02, fake.market("TOY").order, "buy", 1, 80)
         socket = await subscribed(session, "book")
+        fake.at(0.02, fake.market("TOY").order, "buy", 1, 80)
         await fake.until(lambda: any(price == 80 for price, _ in fake.market("TOY").book()["bids"]))
         assert (await hear(socket))["book"] == 2
         with pytest.raises(TimeoutError, match=r"not within 0.01 s; sockets: \[<Link 1 stream.toy.test/ws open>\]"):
