@@ -48,6 +48,7 @@ VENUES = (
 ).split()
 
 
+SHARED = ("_crypto", "_pace", "_rows")  # what exchanges have in common
 DECLARED = "readdress greet login heartbeat decode answer limit sign_message forget".split()
 
 
@@ -107,7 +108,7 @@ def test_exchanges_do_not_know_each_other(path: Path) -> None:
     for module in imported(path, typing_only=True):
         parts = module.split(".")
         if parts[0] == "exchanges":
-            assert parts[1] in {folder, "_crypto", "_pace"}, f"{name_of(path)} imports {module}"
+            assert parts[1] in {folder, *SHARED}, f"{name_of(path)} imports {module}"
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "store").glob("*.py")), ids=name_of)

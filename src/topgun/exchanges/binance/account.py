@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
-from .shapes import mapped, payload, rows_of
+from .._rows import one_or_more
+from .shapes import mapped, payload
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -40,7 +41,7 @@ class _Open(DataStore):
 
     def _hear(self, row: Any) -> None:
         """Take what the stream says of a row, unless a slow socket says it too late."""
-        rows_of(row, (*self._KEYS, self._STATE))
+        one_or_more(row, (*self._KEYS, self._STATE))
         if row[self._STATE] in self._FINAL:
             self._over[self._ident(row)] = None
             if len(self._over) > _REMEMBERED:
@@ -52,7 +53,7 @@ class _Open(DataStore):
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
         if not isinstance(data, list):
             raise TypeError("not a list of what is open")
-        listed = [self._named(raw) for raw in rows_of(data) if raw.get(self._REST_STATE) not in self._FINAL]
+        listed = [self._named(raw) for raw in one_or_more(data) if raw.get(self._REST_STATE) not in self._FINAL]
         rows = [self._later(row) for row in listed if self._ident(row) not in self._over]
         symbol, pair = url.query.get("symbol"), url.query.get("pair")
         whole = not any(url.query.get(name) for name in _CERTAIN)
@@ -75,7 +76,7 @@ class _Open(DataStore):
 
     def _named(self, raw: Item) -> Item:
         """Return a row of an answer under the names of the stream."""
-        return rows_of(mapped(raw, self._REST), self._KEYS)[0]
+        return one_or_more(mapped(raw, self._REST), self._KEYS)[0]
 
     def _later(self, row: Item) -> Item:
         """Return a row, or a copy of the one that is there if more of the order is filled there."""
@@ -179,7 +180,7 @@ class OcoOrder(_Open):
         self._update(rows)
 
     def _named(self, raw: Item) -> Item:
-        orders = [mapped(order, self._ORDER) for order in rows_of(raw["orders"])]
+        orders = [mapped(order, self._ORDER) for order in one_or_more(raw["orders"])]
         return {"e": "listStatus", "E": None, "r": "NONE", **super()._named(raw), "O": orders}
 
 
@@ -193,7 +194,7 @@ class _Holdings(DataStore):
     _REST: ClassVar[Mapping[str, str]] = {}
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        rows = [rows_of(mapped(raw, self._REST), self._KEYS)[0] for raw in rows_of(data)]
+        rows = [one_or_more(mapped(raw, self._REST), self._KEYS)[0] for raw in one_or_more(data)]
         listed = {self._ident(row) for row in rows}
         gone = [
             {**dict(zip(self._KEYS, self._ident(row), strict=True)), **dict.fromkeys(self._AMOUNTS, "0")}
@@ -224,7 +225,7 @@ class Account(_Holdings):
     _REST = {"a": "asset", "f": "free", "l": "locked"}  # noqa: RUF012
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(payload(msg)["B"], self._KEYS))
+        self._update(one_or_more(payload(msg)["B"], self._KEYS))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         super()._onresponse(data["balances"], url, requester)
@@ -241,7 +242,7 @@ class Balance(_Holdings):
     _REST = {"a": "asset", "wb": "balance", "cw": "crossWalletBalance"}  # noqa: RUF012
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(payload(msg)["a"].get("B") or [], self._KEYS))
+        self._update(one_or_more(payload(msg)["a"].get("B") or [], self._KEYS))
 
 
 class Position(_Holdings):
@@ -259,7 +260,7 @@ class Position(_Holdings):
     }  # fmt: skip
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(payload(msg)["a"].get("P") or [], self._KEYS))
+        self._update(one_or_more(payload(msg)["a"].get("P") or [], self._KEYS))
 
     def _covers(self, url: URL, row: Item) -> bool:
         symbol, pair, asset = (url.query.get(name) for name in ("symbol", "pair", "marginAsset"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
-from .shapes import mapped, payload, rows_of
+from .._rows import one_or_more
+from .shapes import mapped, payload
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -34,7 +35,7 @@ class Trade(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(payload(msg)))
+        self._insert(one_or_more(payload(msg)))
 
 
 class Liquidation(DataStore):
@@ -44,14 +45,14 @@ class Liquidation(DataStore):
     """
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert([rows_of(row["o"])[0] for row in rows_of(payload(msg))])
+        self._insert([one_or_more(row["o"])[0] for row in one_or_more(payload(msg))])
 
 
 class _Latest(DataStore):
     """What is known last of each key; a message holds one row, or an array of rows."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(payload(msg), self._KEYS))
+        self._update(one_or_more(payload(msg), self._KEYS))
 
 
 class Ticker(_Latest):
@@ -100,7 +101,7 @@ class CompositeIndex(DataStore):
     _PARTS = {"b": "baseAsset", "q": "quoteAsset", "w": "weightInQuantity", "W": "weightInPercentage"}  # noqa: RUF012
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update([{name: row[name] for name in "spEc"} for row in rows_of(payload(msg))])
+        self._update([{name: row[name] for name in "spEc"} for row in one_or_more(payload(msg))])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         self._update(
@@ -109,9 +110,9 @@ class CompositeIndex(DataStore):
                     "s": row["symbol"],
                     "p": None,
                     "E": row["time"],
-                    "c": [{**mapped(part, self._PARTS), "i": None} for part in rows_of(row["baseAssetList"])],
+                    "c": [{**mapped(part, self._PARTS), "i": None} for part in one_or_more(row["baseAssetList"])],
                 }
-                for row in rows_of(data, ("symbol",))
+                for row in one_or_more(data, ("symbol",))
             ]
         )
 
@@ -130,7 +131,7 @@ class Kline(DataStore):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = payload(msg)
         candle = data["k"] if data["e"] != "indexPrice_kline" else {**data["k"], "s": data["ps"]}
-        self._update(rows_of(candle, self._KEYS))
+        self._update(one_or_more(candle, self._KEYS))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         symbol, interval = url.query.get("symbol") or url.query["pair"], url.query["interval"]
@@ -152,4 +153,4 @@ class ContinuousKline(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = payload(msg)
-        self._update(rows_of({"ps": data["ps"], "ct": data["ct"], **data["k"]}, self._KEYS))
+        self._update(one_or_more({"ps": data["ps"], "ct": data["ct"], **data["k"]}, self._KEYS))

@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from yarl import URL
 
     from ...typedefs import Item
 
-__all__ = ["Depth", "depth_of", "event_of", "mapped", "named", "payload", "refuses", "rest_of", "rows_of", "streams_in"]
+__all__ = ["Depth", "depth_of", "event_of", "mapped", "named", "payload", "refuses", "rest_of", "streams_in"]
 
 _REST = {
     "stream.binance.com": "https://api.binance.com/api/v3",
@@ -96,22 +96,6 @@ def depth_of(stream: str) -> Depth:
         return Depth("")
     partial = re.match(r"depth(\d+)", kind)
     return Depth("partialdepth", symbol.upper(), int(partial[1])) if partial else Depth("orderbook", symbol.upper())
-
-
-def rows_of(data: Any, needed: Sequence[str] = ()) -> list[Item]:
-    """Return the rows of a payload, which is a list of them or just one.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a field that is needed.
-    """
-    rows = data if isinstance(data, list) else [data]
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows
 
 
 def mapped(row: Item, fields: Mapping[str, str]) -> Item:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import one_or_more
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from yarl import URL
 
@@ -43,7 +44,7 @@ class Told(DataStore):
     """Rows that messages bring and change."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(_rows(msg["params"], self._KEYS))
+        self._update(one_or_more(msg["params"], self._KEYS))
 
 
 class SpotTrade(Told):
@@ -80,7 +81,7 @@ class Listed(Told):
     """The field of the answer."""
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        rows = _rows(data["data"][self._LIST], self._KEYS)
+        rows = one_or_more(data["data"][self._LIST], self._KEYS)
         listed = {self._name(row) for row in rows}
         self._delete([row for row in self if self._name(row) not in listed])
         self._insert(rows)
@@ -131,14 +132,14 @@ class SpotOrder(DataStore):
         if msg["method"] == "spot_order_invalidation":
             self._finish([{"order_id": ident} for ident in msg["params"]["order_id"]])
             return
-        for order in _rows(msg["params"], self._NEEDED):
+        for order in one_or_more(msg["params"], self._NEEDED):
             if order["status"] in self._FINAL:
                 self._finish([order])
             elif self._is_news(order):
                 self._update([order])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        orders = _rows(data["data"]["orders"], self._NEEDED)
+        orders = one_or_more(data["data"]["orders"], self._NEEDED)
         listed = {order["order_id"] for order in orders}
         self._delete([order for order in self._covered(url.query, len(orders)) if order["order_id"] not in listed])
         self._finish([order for order in orders if order["status"] in self._FINAL])
@@ -179,7 +180,7 @@ class MarginPayable(DataStore):
     """
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        if rows := _rows(msg["params"]):
+        if rows := one_or_more(msg["params"]):
             self._clear()
             self._insert(rows[-1:])
 
@@ -191,7 +192,7 @@ class MarginNotice(DataStore):
     """
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(_rows(msg["params"]))
+        self._insert(one_or_more(msg["params"]))
 
 
 class bitbankPrivateDataStore(DataStoreCollection):
@@ -231,19 +232,3 @@ class bitbankPrivateDataStore(DataStoreCollection):
 
     def _refused(self, url: URL, data: Any) -> None:
         logger.warning("%s: the answer is skipped: %r", url.with_query(None), data)
-
-
-def _rows(data: Any, needed: Iterable[str] = ()) -> list[Item]:
-    """Return the rows of a message, which holds a list of them or just one.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a field that is needed.
-    """
-    rows = data if isinstance(data, list) else [data]
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows

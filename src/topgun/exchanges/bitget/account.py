@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
 from .ending import OpenOrders
-from .rows import answered, rows_of
+from .rows import answered, rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -32,7 +32,7 @@ class _Told(OpenOrders):
     _NAMED: ClassVar[Sequence[str]] = ()  # what stands in ``arg`` alone
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._hear(rows_of(msg, (*self._KEYS, "status"), *self._NAMED))
+        self._hear(rows_in(msg, (*self._KEYS, "status"), *self._NAMED))
 
 
 class Orders(_Told):
@@ -108,7 +108,7 @@ class Positions(DataStore):
         self._tellers: dict[Hashable, Any] = {}  # the socket that tells all positions of a product type
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows, arg = rows_of(msg, self._KEYS), msg["arg"]
+        rows, arg = rows_in(msg, self._KEYS), msg["arg"]
         covers = {"instType": arg["instType"]}
         if arg.get("instId", "default") == "default":
             self._tellers[arg["instType"]] = ws
@@ -159,7 +159,7 @@ class Account(DataStore):
         return super().get(item)
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(_coins(rows_of(msg, ("instType",))))
+        self._update(_coins(rows_in(msg, ("instType",))))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         spot = url.path.startswith(_SPOT)

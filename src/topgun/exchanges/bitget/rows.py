@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._rows import rows_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ...typedefs import Item
 
-__all__ = ["answered", "candles_of", "check", "rows_of"]
+__all__ = ["answered", "candles_of", "rows_in", "rows_of"]
 
 _CANDLE = ("startTime", "openPr", "highPr", "lowPr", "closePr", "baseVolume", "quoteVolume", "usdtVolume")
 
 
-def rows_of(msg: Any, needed: Sequence[str], *named: str) -> list[Item]:
+def rows_in(msg: Any, needed: Sequence[str], *named: str) -> list[Item]:
     """Return the rows of a message.
 
     Args:
@@ -27,7 +29,7 @@ def rows_of(msg: Any, needed: Sequence[str], *named: str) -> list[Item]:
     """
     arg = msg["arg"]
     head = {name: arg[name] for name in ("instType", *named)}
-    return check([{**head, **row} for row in check(msg["data"])], needed)
+    return rows_of([{**head, **row} for row in rows_of(msg["data"])], needed)
 
 
 def answered(answer: Any, kind: str, names: Mapping[str, str], needed: Sequence[str]) -> list[Item]:
@@ -37,31 +39,14 @@ def answered(answer: Any, kind: str, names: Mapping[str, str], needed: Sequence[
         answer: What it lists.
         kind: Their ``instType``.
         names: The fields that the stream calls by another name, and that name.
-        needed: As in `rows_of`.
+        needed: As in `rows_in`.
 
     Raises:
-        TypeError: As in `rows_of`.
+        TypeError: As in `rows_in`.
     """
-    told = ({names.get(name, name): value for name, value in row.items()} for row in check(answer))
-    rows = check([{"instType": kind, **row} for row in told], needed)
+    told = ({names.get(name, name): value for name, value in row.items()} for row in rows_of(answer))
+    rows = rows_of([{"instType": kind, **row} for row in told], needed)
     return [{**row, "instId": row["instId"].upper()} if "instId" in row else row for row in rows]
-
-
-def check(rows: Any, needed: Iterable[str] = ()) -> list[Item]:
-    """Return `rows` if they are rows.
-
-    Raises:
-        TypeError: As in `rows_of`.
-    """
-    if not isinstance(rows, list):
-        raise TypeError(f"not a list of rows: {rows!r:.100}")
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows
 
 
 def candles_of(data: Any, named: Item) -> list[Item]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...store import DataStore, DataStoreCollection, Topic
 from .account import Account, AlgoOrders, MarginOrders, Orders, Positions
 from .book import OrderBook, logger
-from .rows import candles_of, rows_of
+from .rows import candles_of, rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Latest(DataStore):
     """What is known last of each key."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(msg, self._KEYS))
+        self._update(rows_in(msg, self._KEYS))
 
 
 class Ticker(Latest):
@@ -59,7 +59,7 @@ class Events(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(msg, self._KEYS))
+        self._insert(rows_in(msg, self._KEYS))
 
 
 class Trade(Events):
@@ -71,7 +71,7 @@ class Trade(Events):
     _KEYS = ("instType", "instId", "tradeId")
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(msg, self._KEYS, "instId"))
+        self._insert(rows_in(msg, self._KEYS, "instId"))
 
 
 class Fill(Events):

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import rows_of
 from .book import OrderBookV1
 from .ending import OpenOrders
-from .rows import check
 from .stores import failed, take_notice
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Latest(DataStore):
     """What is known last of each key: tickers, balances."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(check(msg["data"], self._KEYS))
+        self._update(rows_of(msg["data"], self._KEYS))
 
 
 class Ticker(Latest):
@@ -92,12 +92,12 @@ class Orders(OpenOrders):
     _FINAL = frozenset({"cancelled", "canceled", "full-fill"})
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = check(msg["data"], (*self._KEYS, "status"))
+        rows = rows_of(msg["data"], (*self._KEYS, "status"))
         self._insert([row for row in rows if row["status"] == "new" and not self._outdated(row)])
         self._hear([row for row in rows if row["status"] != "new"])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        rows = [_as_told(order) for order in check(data["data"], ("symbol", "clientOid"))]
+        rows = [_as_told(order) for order in rows_of(data["data"], ("symbol", "clientOid"))]
         here = {row["clOrdId"] for row in rows}
         known = self.find({"instId": url.query.get("symbol", "")})
         self._delete([row for row in known if row["clOrdId"] not in here])
@@ -114,7 +114,7 @@ class Positions(DataStore):
     _MAXLEN = None
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = [(row, float(row["total"]) == 0) for row in check(msg["data"], self._KEYS)]
+        rows = [(row, float(row["total"]) == 0) for row in rows_of(msg["data"], self._KEYS)]
         self._insert([row for row, closed in rows if not closed])
         self._delete([row for row, closed in rows if closed])
 

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import rows_of
 from .book import OrderBookV3
 from .ending import OpenOrders
-from .rows import candles_of, check, rows_of
+from .rows import candles_of, rows_in
 from .stores import failed, take_notice
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Ticker(DataStore):
     _KEYS = ("instType", "symbol")
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(msg, self._KEYS, "symbol"))
+        self._update(rows_in(msg, self._KEYS, "symbol"))
 
 
 class Kline(DataStore):
@@ -59,7 +60,7 @@ class Trade(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(msg, self._KEYS, "symbol"))
+        self._insert(rows_in(msg, self._KEYS, "symbol"))
 
 
 class Fill(DataStore):
@@ -72,7 +73,7 @@ class Fill(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(check(msg["data"], self._KEYS))
+        self._update(rows_of(msg["data"], self._KEYS))
 
 
 class Order(OpenOrders):
@@ -90,10 +91,10 @@ class Order(OpenOrders):
     _PARTIAL = ("cursor", "startTime", "endTime", "orderId", "clientOid")  # what asks for a part of the open orders
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._hear(check(msg["data"], ("orderId", "orderStatus")))
+        self._hear(rows_of(msg["data"], ("orderId", "orderStatus")))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        rows = check(data["data"]["list"] or [], ("orderId", "orderStatus", "category"))
+        rows = rows_of(data["data"]["list"] or [], ("orderId", "orderStatus", "category"))
         rows = [{**row, "category": row["category"].lower()} for row in rows]
         here = {row["orderId"] for row in rows if row["orderStatus"] not in self._FINAL}
         covered = [row for row in self.find() if self._covers(url.query, len(rows), row)]
@@ -122,12 +123,12 @@ class Position(DataStore):
     _NAMES: ClassVar = {"total": "size", "liquidationPrice": "liqPrice", "totalFunding": "totalFundingFee"}
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = [(row, float(row["size"]) == 0) for row in check(msg["data"], self._KEYS)]
+        rows = [(row, float(row["size"]) == 0) for row in rows_of(msg["data"], self._KEYS)]
         self._update([row for row, ended in rows if not ended])
         self._delete([row for row, ended in rows if ended])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        listed = check(data["data"]["list"] or [], self._KEYS)
+        listed = rows_of(data["data"]["list"] or [], self._KEYS)
         rows = [{self._NAMES.get(name, name): value for name, value in row.items()} for row in listed]
         rows = [{**row, "category": url.query["category"].lower()} for row in rows]
         here = {(row["symbol"], row["posSide"]) for row in rows}
@@ -149,8 +150,8 @@ class Account(DataStore):
     _NAMES: ClassVar = {"accountEquity": "totalEquity", "unrealisedPnl": "unrealisedPnL", "assets": "coin"}
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        for row in rows_of(msg, self._KEYS):
-            coins = check(row["coin"], ("coin",))
+        for row in rows_in(msg, self._KEYS):
+            coins = rows_of(row["coin"], ("coin",))
             named = {coin["coin"] for coin in coins}
             known = (self.get(row) or {"coin": []})["coin"]
             self._update([{**row, "coin": [*coins, *(coin for coin in known if coin["coin"] not in named)]}])
@@ -158,7 +159,7 @@ class Account(DataStore):
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         row = {self._NAMES.get(name, name): value for name, value in data["data"].items()}
         coins = [{"debts" if name == "debt" else name: value for name, value in coin.items()} for coin in row["coin"]]
-        self._update([{"instType": "UTA", **row, "coin": check(coins, ("coin",))}])
+        self._update([{"instType": "UTA", **row, "coin": rows_of(coins, ("coin",))}])
 
 
 class BitgetV3DataStore(DataStoreCollection):

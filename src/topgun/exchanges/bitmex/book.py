@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...store import RowBook
-from .tables import rows_of
+from .._rows import rows_of
 
 if TYPE_CHECKING:
     from ...typedefs import Item
@@ -136,7 +136,7 @@ def _levels(msg: Any, *, whole: bool) -> list[Item]:
     Raises:
         TypeError: A row has not what it needs, or not of that kind.
     """
-    rows = rows_of(msg, ("symbol", "id"))
+    rows = rows_of(msg["data"], ("symbol", "id"))
     for row in rows:
         if row.get("side") not in ("Sell", "Buy"):
             raise TypeError("a level without a side")

@@ -6,13 +6,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
+from .._rows import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ...typedefs import Item
 
-__all__ = ["History", "Latest", "Order", "Trade", "Unlimited", "rows_of"]
+__all__ = ["History", "Latest", "Order", "Trade", "Unlimited"]
 
 
 class Table(DataStore):
@@ -27,15 +28,15 @@ class Table(DataStore):
         match msg["action"]:
             case "partial":
                 keys = _keys_of(msg)
-                rows = rows_of(msg, keys)
+                rows = rows_of(msg["data"], keys)
                 self._know_by(keys)
                 self._begin(rows, msg["filter"])
             case "insert":
-                self._insert(rows_of(msg, self._keys))
+                self._insert(rows_of(msg["data"], self._keys))
             case "update":
-                self._change(rows_of(msg, self._keys))
+                self._change(rows_of(msg["data"], self._keys))
             case _:
-                self._delete(rows_of(msg, self._keys))
+                self._delete(rows_of(msg["data"], self._keys))
 
     def _begin(self, rows: list[Item], scope: Mapping[str, Any]) -> None:
         """Take the rows of a partial; `scope` has the fields that all rows of its subscription share (a hook)."""
@@ -124,21 +125,3 @@ def _keys_of(partial: Any) -> tuple[str, ...]:
     if not isinstance(keys, list) or not all(isinstance(each, str) for each in keys):
         raise TypeError(f"not key fields: {keys!r:.100}")
     return tuple(keys)
-
-
-def rows_of(msg: Any, keys: Sequence[str] = ()) -> list[Item]:
-    """Return the rows of a message.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a key field.
-    """
-    rows: list[Item] = msg["data"]
-    if not isinstance(rows, list):
-        raise TypeError(f"not rows: {rows!r:.100}")
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in keys:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows

@@ -6,8 +6,8 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._rows import rows_of
 from .book import logger
-from .shapes import sound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,14 +60,14 @@ class Orders(DataStore):
             if order["orderStatus"] == "rejected":
                 logger.warning("BitTrade rejects an order: %r", msg)
             return
-        sound([order], ("orderId", "symbol", "orderStatus"))
+        rows_of([order], ("orderId", "symbol", "orderStatus"))
         if order["orderStatus"] not in self._OPEN:
             self._end(order)
         elif order["orderId"] not in self._over:
             self._update([order])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        found = sound(data["data"], ("id", "symbol", "state"))
+        found = rows_of(data["data"], ("id", "symbol", "state"))
         rows = [{name: row[other] for name, other in self._REST.items() if other in row} for row in found]
         named = {row["orderId"] for row in rows}
         self._delete([row for row in self if row["orderId"] not in named and _covers(url.query, len(rows), row)])
@@ -98,7 +98,7 @@ class Clearing(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(sound([msg["data"]]))
+        self._insert(rows_of([msg["data"]]))
 
 
 class Accounts(DataStore):
@@ -112,7 +112,7 @@ class Accounts(DataStore):
     _KEYS = ("accountId", "accountType", "currency")
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        [row] = sound([msg["data"]], self._KEYS)
+        [row] = rows_of([msg["data"]], self._KEYS)
         number, known = row.get("seqNum"), (self.get(row) or {}).get("seqNum")
         if number is not None and type(number) is not int:
             raise TypeError(f"seqNum is {number!r:.100}")
@@ -122,10 +122,10 @@ class Accounts(DataStore):
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         account = data["data"]["id"]
         parts: dict[str, dict[str, Decimal]] = {}
-        for part in sound(data["data"]["list"], ("currency", "type", "balance")):
+        for part in rows_of(data["data"]["list"], ("currency", "type", "balance")):
             parts.setdefault(part["currency"], {})[part["type"]] = Decimal(part["balance"])
         rows = [_balance(account, currency, amounts) for currency, amounts in parts.items()]
-        sound(rows, self._KEYS)
+        rows_of(rows, self._KEYS)
         known = self.find({"accountId": account, "accountType": "trade"})
         self._delete([row for row in known if row["currency"] not in parts])
         self._update(rows)

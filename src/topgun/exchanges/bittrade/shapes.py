@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...typedefs import Item
-
-__all__ = ["content", "sound", "topic_of"]
+__all__ = ["content", "topic_of"]
 
 
 def topic_of(msg: Any) -> str:
@@ -29,20 +24,3 @@ def content(msg: Any) -> Any:
         KeyError: It tells nothing.
     """
     return msg["tick"] if "tick" in msg else msg["data"]
-
-
-def sound(rows: Any, needed: Sequence[str] = ()) -> list[Item]:
-    """Return `rows`, which are a list of dicts with a text or a whole number in each field of `needed`.
-
-    Raises:
-        TypeError: They are not.
-    """
-    if not isinstance(rows, list):
-        raise TypeError(f"not a list of rows: {rows!r:.100}")
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows

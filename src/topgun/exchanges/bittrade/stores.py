@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import rows_of
 from .account import Accounts, Clearing, Orders
 from .book import Depth, MarketByPrice, logger
-from .shapes import content, sound, topic_of
+from .shapes import content, topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class Kline(DataStore):
         self._take(data["data"], url.query["symbol"], url.query["period"])
 
     def _take(self, candles: Any, symbol: str, period: str) -> None:
-        self._update([{**candle, "symbol": symbol, "period": period} for candle in sound(candles, ("id",))])
+        self._update([{**candle, "symbol": symbol, "period": period} for candle in rows_of(candles, ("id",))])
 
 
 class Trade(DataStore):
@@ -56,7 +57,8 @@ class Trade(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         symbol = topic_of(msg).split(".", 2)[1]
-        trades = sound(msg["tick"]["data"]) if "ch" in msg else sound(msg["data"])[::-1]  # asked for: the latest first
+        # what was asked for has the latest first
+        trades = rows_of(msg["tick"]["data"]) if "ch" in msg else rows_of(msg["data"])[::-1]
         self._insert([{**trade, "symbol": symbol} for trade in trades])
 
 
@@ -73,12 +75,12 @@ class Latest(DataStore):
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         if url.path == "/market/tickers":
-            self._update(sound(data["data"], self._KEYS))
+            self._update(rows_of(data["data"], self._KEYS))
         else:
             self._take(data["tick"], url.query["symbol"])
 
     def _take(self, tick: Any, symbol: str) -> None:
-        self._update([{**row, "symbol": symbol} for row in sound([tick])])
+        self._update([{**row, "symbol": symbol} for row in rows_of([tick])])
 
 
 class _Responses(dict[str, str]):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import one_or_more
 from .book import OrderBook, logger
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ...exchange import Requester
-    from ...typedefs import Item
 
 __all__ = ["BybitDataStore"]
 
@@ -28,17 +28,17 @@ class Events(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(_rows(msg["data"]))
+        self._insert(one_or_more(msg["data"]))
 
 
 class Latest(DataStore):
     """What is known last of each key: a message holds whole rows, or just what has changed."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(_rows(msg["data"], self._KEYS))
+        self._update(one_or_more(msg["data"], self._KEYS))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
-        self._update(_rows(data["result"]["list"], self._KEYS))
+        self._update(one_or_more(data["result"]["list"], self._KEYS))
 
 
 class Ticker(Latest):
@@ -60,7 +60,7 @@ class Kline(Latest):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         symbol = msg["topic"].split(".", 2)[2]
-        super()._onmessage({"data": [{**candle, "symbol": symbol} for candle in _rows(msg["data"])]}, ws)
+        super()._onmessage({"data": [{**candle, "symbol": symbol} for candle in one_or_more(msg["data"])]}, ws)
 
 
 class Position(Latest):
@@ -112,7 +112,7 @@ class Wallet(DataStore):
         self._merge(data["result"]["list"])
 
     def _merge(self, accounts: Any) -> None:
-        pairs = [(account, _rows(account["coin"], ("coin",))) for account in _rows(accounts, self._KEYS)]
+        pairs = [(account, one_or_more(account["coin"], ("coin",))) for account in one_or_more(accounts, self._KEYS)]
         for account, coins in pairs:
             named = {coin["coin"] for coin in coins}
             known = self.get(account) or {"coin": []}
@@ -133,7 +133,7 @@ class Order(DataStore):
     _FINAL = frozenset({"Filled", "Cancelled", "Rejected", "PartiallyFilledCanceled", "Deactivated", "Triggered"})
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        for order in _rows(msg["data"], self._NEEDED):
+        for order in one_or_more(msg["data"], self._NEEDED):
             if order["orderStatus"] in self._OPEN:
                 self._update([order])
             elif order["orderStatus"] in self._FINAL:
@@ -143,7 +143,7 @@ class Order(DataStore):
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         category = url.query["category"]
-        rows = [{**row, "category": category} for row in _rows(data["result"]["list"], self._NEEDED)]
+        rows = [{**row, "category": category} for row in one_or_more(data["result"]["list"], self._NEEDED)]
         known = self.find({"category": category})
         self._delete([row for row in known if _covers(url.query, str(row["symbol"]))])
         self._delete([row for row in rows if row["orderStatus"] in self._FINAL])
@@ -236,19 +236,3 @@ def _covers(query: Mapping[str, str], symbol: str) -> bool:
 
 def _is_option(symbol: str) -> bool:
     return symbol.count("-") > 1  # BTC-26MAR27-80000-C, unlike BTC-26MAR27
-
-
-def _rows(data: Any, needed: Sequence[str] = ()) -> list[Item]:
-    """Return the rows of a message, which holds a list of them or just one.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a field that is needed.
-    """
-    rows = data if isinstance(data, list) else [data]
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,17 +178,3 @@ def listed(data: Any, needed: Sequence[str]) -> list[Item]:
         TypeError: Something is not a row with text or number in the fields that are needed.
     """
     return [row_of(row, needed) for row in data["data"].get("list", [])]
-
-
-def row_of(row: Any, needed: Sequence[str]) -> Item:
-    """Return `row`, which has a text or a number in every field that is needed.
-
-    Raises:
-        TypeError: It has not.
-    """
-    if not isinstance(row, dict):
-        raise TypeError(f"not a row: {row!r:.100}")
-    for field in needed:
-        if not isinstance(row.get(field), str | int):
-            raise TypeError(f"a row without {field}")
-    return row

@@ -6,7 +6,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
-from .account import Orders, Positions, PositionSummary, listed, row_of
+from .._rows import row_of
+from .account import Orders, Positions, PositionSummary, listed
 from .book import OrderBooks
 from .stream import AUTH, accepted, extend, logger
 

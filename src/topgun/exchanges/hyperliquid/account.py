@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
-from .tables import Latest, rows_of
+from .._rows import one_or_more
+from .tables import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +36,10 @@ class OrderUpdates(DataStore):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         told = [
             {**each["order"], **{name: value for name, value in each.items() if name != "order"}}
-            for each in rows_of(msg["data"])
+            for each in one_or_more(msg["data"])
             if isinstance(each.get("order"), dict) and "status" in each
         ]
-        rows = rows_of(told, self._KEYS)
+        rows = one_or_more(told, self._KEYS)
         self._update(row for row in rows if row["status"] == "open" and self._is_news(row))
         over = [row for row in rows if row["status"] != "open"]
         self._delete(over)
@@ -50,7 +51,7 @@ class OrderUpdates(DataStore):
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
         rows = [
-            {**row, "status": "open", "statusTimestamp": row["timestamp"]} for row in rows_of(data.body, self._KEYS)
+            {**row, "status": "open", "statusTimestamp": row["timestamp"]} for row in one_or_more(data.body, self._KEYS)
         ]
         listed = {(row["coin"], row["oid"]) for row in rows}
         known = ((str(row["coin"]), row) for row in self.find())
@@ -102,7 +103,7 @@ class Whole(DataStore):
             self._cover(scope, rows)
 
     def _cover(self, scope: Mapping[str, str], rows: Sequence[Item]) -> None:
-        rows = rows_of([{**scope, **row} for row in rows], self._KEYS)
+        rows = one_or_more([{**scope, **row} for row in rows], self._KEYS)
         listed = {tuple(row[name] for name in self._KEYS) for row in rows}
         self._delete([row for row in self.find(scope) if tuple(row[name] for name in self._KEYS) not in listed])
         self._insert([row for row in rows if self.get(row) != row])
@@ -115,11 +116,11 @@ class OpenOrders(Whole):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = msg["data"]
-        self._told({"user": data["user"], "dex": data["dex"]}, rows_of(data["orders"]))
+        self._told({"user": data["user"], "dex": data["dex"]}, one_or_more(data["orders"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> bool:
         if data.user:
-            self._answered({"user": data.user, "dex": data.dex}, rows_of(data.body))
+            self._answered({"user": data.user, "dex": data.dex}, one_or_more(data.body))
         return bool(data.user)
 
 
@@ -160,10 +161,10 @@ class SpotState(Whole):
     _KEYS = ("user", "coin")
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._told({"user": msg["data"]["user"]}, rows_of(msg["data"]["spotState"]["balances"]))
+        self._told({"user": msg["data"]["user"]}, one_or_more(msg["data"]["spotState"]["balances"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._answered({"user": data.user}, rows_of(data.body["balances"]))
+        self._answered({"user": data.user}, one_or_more(data.body["balances"]))
 
 
 class TwapStates(Whole):
@@ -187,4 +188,4 @@ def states(msg: Any) -> Iterator[tuple[str, str, Item]]:
 
 
 def _held(state: Item) -> list[Item]:
-    return [each["position"] for each in rows_of(state["assetPositions"])]
+    return [each["position"] for each in one_or_more(state["assetPositions"])]

@@ -11,9 +11,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._rows import one_or_more
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from yarl import URL
 
@@ -30,10 +31,10 @@ class Events(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(msg["data"]))
+        self._insert(one_or_more(msg["data"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._insert(rows_of(data.body))
+        self._insert(one_or_more(data.body))
 
 
 class Notification(Events):
@@ -61,10 +62,10 @@ class Latest(DataStore):
     """What is known last of each key."""
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(msg["data"], self._KEYS))
+        self._update(one_or_more(msg["data"], self._KEYS))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._update(rows_of(data.body, self._KEYS))
+        self._update(one_or_more(data.body, self._KEYS))
 
 
 class Bbo(Latest):
@@ -80,10 +81,10 @@ class Candle(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert(rows_of(msg["data"]))
+        self._insert(one_or_more(msg["data"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._insert(rows_of(data.body))
+        self._insert(one_or_more(data.body))
 
 
 class ActiveAssetCtx(DataStore):
@@ -122,7 +123,7 @@ class OutcomeMetaUpdates(DataStore):
     _MAXLEN = 99999
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._insert([{"type": kind, "data": told} for each in rows_of(msg["data"]) for kind, told in each.items()])
+        self._insert([{"type": kind, "data": told} for each in one_or_more(msg["data"]) for kind, told in each.items()])
 
 
 # --- what happened to an account ---
@@ -135,7 +136,7 @@ class UserEvents(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         told = ((kind, value) for kind, value in msg["data"].items() if isinstance(value, dict | list))
-        self._insert([{"type": kind, **row} for kind, value in told for row in rows_of(value)])
+        self._insert([{"type": kind, **row} for kind, value in told for row in one_or_more(value)])
 
 
 class Listed(DataStore):
@@ -151,11 +152,11 @@ class Listed(DataStore):
     unique = False
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        rows = rows_of(msg["data"][self._LIST])
+        rows = one_or_more(msg["data"][self._LIST])
         self._insert(self._new(rows) if msg["data"].get("isSnapshot") else rows)
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
-        self._insert(self._new(rows_of(data.body)))
+        self._insert(self._new(one_or_more(data.body)))
 
     def _new(self, rows: list[Item]) -> list[Item]:
         if not self.unique:
@@ -210,19 +211,3 @@ class UserTwapHistory(Listed):
 
 
 # --- what an account has ---
-
-
-def rows_of(data: Any, needed: Iterable[str] = ()) -> list[Item]:
-    """Return the rows of a message, which holds a list of them or just one.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a field that is needed.
-    """
-    rows = data if isinstance(data, list) else [data]
-    for row in rows:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return rows

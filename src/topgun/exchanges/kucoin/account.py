@@ -6,7 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
-from .shapes import data_of, decimal, kind_of, row_of
+from .._rows import row_of
+from .shapes import data_of, decimal, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

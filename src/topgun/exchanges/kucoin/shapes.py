@@ -6,12 +6,14 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from .._rows import row_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...typedefs import Item
 
-__all__ = ["data_of", "decimal", "kind_of", "row_of", "symbol_of", "text"]
+__all__ = ["data_of", "decimal", "kind_of", "symbol_of", "text"]
 
 
 @lru_cache(maxsize=4096)
@@ -29,20 +31,6 @@ def symbol_of(topic: str) -> str:
 def data_of(msg: Any, needed: Sequence[str] = ()) -> Item:
     """Return the data of a message; see `row_of`."""
     return row_of(msg["data"], needed)
-
-
-def row_of(row: Any, needed: Sequence[str] = ()) -> Item:
-    """Return `row`, which has a text or a number in every field that is needed.
-
-    Raises:
-        TypeError: It has not.
-    """
-    if not isinstance(row, dict):
-        raise TypeError(f"not a row: {row!r:.100}")
-    for field in needed:
-        if not isinstance(row.get(field), str | int):
-            raise TypeError(f"a row without {field}")
-    return row
 
 
 def text(value: Any) -> str:

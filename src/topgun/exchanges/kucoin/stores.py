@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import InitializeError
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import row_of
 from .account import Orders, Positions
 from .book import Depth, OrderBook
 from .endpoint import PRIVATE, PUBLIC, opened
 from .kline import Kline
-from .shapes import data_of, kind_of, row_of, symbol_of
+from .shapes import data_of, kind_of, symbol_of
 from .stream import accepted, logger
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
-from .shapes import rows_of
+from .._rows import one_or_more
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -46,10 +46,10 @@ class Orders(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if "privateOrders" in msg:
-            [row] = rows_of(msg["privateOrders"], ("id", "status"))
+            [row] = one_or_more(msg["privateOrders"], ("id", "status"))
             row, is_open = {"symbol": msg["symbol"], "orderId": row["id"], **row}, row["status"] in (1, 3)
         else:
-            [row] = rows_of(msg["data"], ("orderId", "state"))
+            [row] = one_or_more(msg["data"], ("orderId", "state"))
             row, is_open = {**row, "orderId": str(row["orderId"])}, row["state"] in (1, 2)
         if not is_open:
             self._over[row["orderId"]] = None
@@ -63,11 +63,11 @@ class Orders(DataStore):
         spot, rows, whole = url.name == "openOrders", [], True
         if spot:
             symbols = {name for name in url.query.get("symbol", "").split(",") if name}
-            rows = [_spot_order(row) for row in rows_of(data, ("orderId",)) if row.get("status") in _STATUS]
+            rows = [_spot_order(row) for row in one_or_more(data, ("orderId",)) if row.get("status") in _STATUS]
         else:
             named = url.name if url.name != "open_orders" else url.query.get("symbol")
             symbols = {named} if named else set()
-            rows = [{**row, "orderId": str(row["orderId"])} for row in rows_of(data["data"], ("orderId",))]
+            rows = [{**row, "orderId": str(row["orderId"])} for row in one_or_more(data["data"], ("orderId",))]
             rows, listed = [row for row in rows if row.get("state", 2) in (1, 2)], len(rows)
             page, size = url.query.get("page_num", "1"), url.query.get("page_size", str(_PAGE))
             whole = page == "1" and listed < int(size)
@@ -109,17 +109,17 @@ class Account(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if "privateAccount" in msg:
-            [row] = rows_of(msg["privateAccount"], ("vcoinName",))
+            [row] = one_or_more(msg["privateAccount"], ("vcoinName",))
             self._update([{"market": "spot", "currency": row["vcoinName"], **row}])
         else:
-            self._update([{"market": "contract", **row} for row in rows_of(msg["data"], ("currency",))])
+            self._update([{"market": "contract", **row} for row in one_or_more(msg["data"], ("currency",))])
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         """Take an answer, which lists every balance of its market."""
         if url.name == "account":
-            market, rows = "spot", [_spot_balance(row) for row in rows_of(data["balances"], ("asset",))]
+            market, rows = "spot", [_spot_balance(row) for row in one_or_more(data["balances"], ("asset",))]
         else:
-            market, rows = "contract", rows_of(data["data"], ("currency",))
+            market, rows = "contract", one_or_more(data["data"], ("currency",))
         fresh = [{"market": market, **row} for row in rows]
         self._find_and_delete({"market": market})
         self._insert(fresh)
@@ -139,7 +139,7 @@ class Executions(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         deal = msg.get("privateDeals")
-        self._insert(rows_of(msg["data"]) if deal is None else [{"symbol": msg["symbol"], **deal}])
+        self._insert(one_or_more(msg["data"]) if deal is None else [{"symbol": msg["symbol"], **deal}])
 
 
 class Positions(DataStore):
@@ -152,7 +152,7 @@ class Positions(DataStore):
     _MAXLEN = None
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        [row] = rows_of(msg["data"], self._KEYS)
+        [row] = one_or_more(msg["data"], self._KEYS)
         if row.get("state") == 3 or ("holdVol" in row and not Decimal(str(row["holdVol"]))):
             self._delete([row])
         else:
@@ -160,7 +160,7 @@ class Positions(DataStore):
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         """Take an answer, which lists every position, or those of one symbol."""
-        rows, symbol = rows_of(data["data"], self._KEYS), url.query.get("symbol")
+        rows, symbol = one_or_more(data["data"], self._KEYS), url.query.get("symbol")
         self._find_and_delete({"symbol": symbol} if symbol else None)
         self._insert(rows)
 
@@ -172,4 +172,4 @@ class Latest(DataStore):
     """
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(msg["data"], self._keys))
+        self._update(one_or_more(msg["data"], self._keys))

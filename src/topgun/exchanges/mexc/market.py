@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
-from .shapes import rows_of
+from .._rows import one_or_more
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -33,7 +33,7 @@ class Trades(DataStore):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         symbol, body = msg["symbol"], msg.get("publicAggreDeals") or msg.get("publicDeals")
         side, deals = ("T", msg["data"]) if body is None else ("tradeType", body["deals"])
-        self._insert([{"symbol": symbol, "side": _SIDES[deal[side]], **deal} for deal in rows_of(deals)])
+        self._insert([{"symbol": symbol, "side": _SIDES[deal[side]], **deal} for deal in one_or_more(deals)])
 
 
 class Ticker(DataStore):
@@ -49,7 +49,7 @@ class Ticker(DataStore):
             data = msg["data"]
         else:
             data = msg["publicMiniTickers"]["items"] if "publicMiniTickers" in msg else msg["publicMiniTicker"]
-        self._update(rows_of(data, self._KEYS))
+        self._update(one_or_more(data, self._KEYS))
 
 
 class BookTicker(DataStore):
@@ -62,7 +62,7 @@ class BookTicker(DataStore):
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         data = msg["publicAggreBookTicker"] if "publicAggreBookTicker" in msg else msg["publicBookTickerBatch"]["items"]
-        self._update([{"symbol": msg["symbol"], **row} for row in rows_of(data)])
+        self._update([{"symbol": msg["symbol"], **row} for row in one_or_more(data)])
 
 
 class Price(DataStore):
@@ -74,7 +74,7 @@ class Price(DataStore):
     _KEYS = ("symbol",)
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
-        self._update(rows_of(msg["data"], self._KEYS))
+        self._update(one_or_more(msg["data"], self._KEYS))
 
 
 class Kline(DataStore):
@@ -88,7 +88,7 @@ class Kline(DataStore):
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         candle = msg.get("publicSpotKline")
         row = msg["data"] if candle is None else {"symbol": msg["symbol"], "t": candle["windowStart"], **candle}
-        self._update(rows_of(row, self._KEYS))
+        self._update(one_or_more(row, self._KEYS))
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> None:
         symbol, interval = url.query["symbol"], _INTERVALS[url.query["interval"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,23 +92,6 @@ class OpenOrders(Answered):
 def is_v5(url: URL) -> bool:
     """Tell V5, which wraps what it answers, from V3, which does not."""
     return url.path.startswith("/api/v5/")
-
-
-def rows_of(data: Any, needed: Sequence[str] = ()) -> list[Item]:
-    """Return the rows of a message or an answer.
-
-    Raises:
-        TypeError: They are none, or one has neither text nor number in a field that is needed.
-    """
-    if not isinstance(data, list):
-        raise TypeError(f"not a list of rows: {data!r:.100}")
-    for row in data:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return data
 
 
 def named(fields: Sequence[str], values: Any) -> Item:

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
-from .answers import Answered, OpenOrders, is_v5, named, rows_of
+from .._rows import rows_of
+from .answers import Answered, OpenOrders, is_v5, named
 from .book import Books, Depth, logger
 
 if TYPE_CHECKING:

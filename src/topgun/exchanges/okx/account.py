@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from ...store import DataStore
-from .shapes import Pages, covers, keyed, rows_of
+from .._rows import rows_of
+from .shapes import Pages, covers, keyed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._rows import rows_of
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Mapping
 
     from ...typedefs import Item
 
-__all__ = ["Pages", "covers", "keyed", "rows_of"]
-
-
-def rows_of(data: Any, needed: Sequence[str] = ()) -> list[Item]:
-    """Return the rows of a message.
-
-    Raises:
-        TypeError: Something is not a row, or has neither text nor number in a field that is needed.
-    """
-    for row in data:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    if not isinstance(data, list):
-        raise TypeError(f"not a list of rows: {data!r:.100}")
-    return data
+__all__ = ["Pages", "covers", "keyed"]
 
 
 def keyed(data: Any, keys: Collection[str]) -> list[Item]:

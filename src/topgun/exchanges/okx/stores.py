@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._rows import rows_of
 from .account import Account, AlgoOrders, BalanceAndPosition, Orders, Positions, SlicedOrders
 from .book import OrderBook, logger
-from .shapes import keyed, rows_of
+from .shapes import keyed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -232,17 +233,7 @@ def _rows(told: Any, needed: Sequence[str] = ()) -> list[Item]:
     Raises:
         TypeError: Something is not a row, or has neither text nor number in a field that is needed.
     """
-    if told is None:
-        return []
-    if not isinstance(told, list):
-        raise TypeError(f"not a list of rows: {told!r:.100}")
-    for row in told:
-        if not isinstance(row, dict):
-            raise TypeError(f"not a row: {row!r:.100}")
-        for field in needed:
-            if not isinstance(row.get(field), str | int):
-                raise TypeError(f"a row without {field}")
-    return told
+    return [] if told is None else rows_of(told, needed)
 
 
 def _answered(told: Any, needed: Sequence[str]) -> list[Item]:
