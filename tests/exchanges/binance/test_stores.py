@@ -11,6 +11,7 @@ import pytest
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.binance import EXCHANGE, BinanceCOINMDataStore, BinanceSpotDataStore, BinanceUSDSMDataStore
 
 if TYPE_CHECKING:
@@ -364,7 +365,7 @@ async def test_an_answer_that_is_no_list() -> None:
 
 async def test_orders_that_are_over_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten first."""
-    monkeypatch.setattr("topgun.exchanges.binance.account._REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = BinanceSpotDataStore()
     for number in (1, 2, 3):
         store.onmessage(order(number, "FILLED"))

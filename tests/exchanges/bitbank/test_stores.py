@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.bitbank import EXCHANGE, bitbankDataStore, bitbankPrivateDataStore
-from topgun.exchanges.bitbank import private as module
 from topgun.exchanges.bitbank.stream import decode
 
 HERE = Path(__file__).parent
@@ -291,7 +291,7 @@ async def test_deletions_say_why() -> None:
 
 def test_finished_orders_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many finished orders the oldest are forgotten."""
-    monkeypatch.setattr(module, "_REMEMBERED", 3)
+    monkeypatch.setattr(Recent, "LIMIT", 3)
     store = bitbankPrivateDataStore()
     store.onmessage(orders(*(order(number, "FULLY_FILLED") for number in range(5))))
     assert list(store.spot_order._finished) == [2, 3, 4]

@@ -13,6 +13,7 @@ import pytest
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.bittrade import EXCHANGE, BitTradeDataStore
 
 HERE = Path(__file__).parent
@@ -261,7 +262,7 @@ def test_an_unknown_status() -> None:
 
 def test_only_so_many_ends_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest end is forgotten first."""
-    monkeypatch.setattr("topgun.exchanges.bittrade.account._REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = BitTradeDataStore()
     for number in (1, 2, 3):
         store.onmessage(push(number, "filled"))

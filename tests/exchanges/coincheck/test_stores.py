@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.exchanges.samples import Watched, cases, play, tables
 from tests.support import FakeSocket, damaged, respond
 from topgun.errors import InitializeError
-from topgun.exchanges.coincheck import EXCHANGE, CoincheckDataStore, CoincheckPrivateDataStore, order
+from topgun.exchanges._recent import Recent
+from topgun.exchanges.coincheck import EXCHANGE, CoincheckDataStore, CoincheckPrivateDataStore
 
 HERE = Path(__file__).parent
 CASES = cases(HERE / "frames", HERE / "responses")
@@ -425,7 +426,7 @@ def test_events_of_other_kinds() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the orders that ended, and of the fills of unknown ones, the latest are remembered."""
-    monkeypatch.setattr(order, "_REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = CoincheckPrivateDataStore()
     for ident in (1, 2, 3):
         store.onmessage(event("FILL", ident))

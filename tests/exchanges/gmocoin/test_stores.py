@@ -14,8 +14,8 @@ from tests.exchanges.samples import Watched, cases, play, tables
 from tests.support import FakeRequester, FakeResponse, FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
 from topgun.exchange import requesters
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.gmocoin import EXCHANGE, GMOCoinDataStore
-from topgun.exchanges.gmocoin import account as account_tables
 from topgun.testing.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ async def test_an_ended_order_never_comes_back() -> None:
 
 async def test_only_so_many_ended_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of what has ended has a limit; the oldest are forgotten."""
-    monkeypatch.setattr(account_tables, "_REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     here = orders()
     here.feed(*(order(number, "COR") for number in (1, 2, 3)), *(order(number) for number in (1, 2, 3)))
     assert await here.ids() == [1]

@@ -11,8 +11,8 @@ import pytest
 from tests.exchanges.samples import Watched
 from tests.support import load, respond
 from topgun.errors import InitializeError
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.kucoin import KuCoinDataStore
-from topgun.exchanges.kucoin import account as module
 
 HERE = Path(__file__).parent
 POSITION = load(HERE / "frames" / "positions.json")[2]["messages"][0]["data"]
@@ -115,7 +115,7 @@ def test_a_stop_order_goes_on_as_an_order_of_the_same_name(late: bool) -> None:
 
 def test_how_many_triggered_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many, the oldest go first."""
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = KuCoinDataStore()
     for name in "123":
         store.onmessage(stop(name, "triggered"))
@@ -139,7 +139,7 @@ def test_an_older_message() -> None:
 
 def test_how_many_ends_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many, the oldest go first."""
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = KuCoinDataStore()
     for name in "123":
         store.onmessage(order(name, "filled"))

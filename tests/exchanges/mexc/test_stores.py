@@ -12,6 +12,7 @@ import pytest
 
 from tests.exchanges.samples import Watched, cases, play, tables
 from tests.support import FakeSocket, damaged, load, places, respond
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.mexc import MEXCDataStore
 from topgun.exchanges.mexc.frames import decode
 
@@ -150,7 +151,7 @@ async def test_orders_that_are_over_stay_away() -> None:
 
 def test_orders_that_are_over_are_forgotten_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the latest are remembered."""
-    monkeypatch.setattr("topgun.exchanges.mexc.account._REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = store_with(*(spot_order(name, status=4) for name in "abc"))
     assert list(store.orders._over) == ["b", "c"]
 

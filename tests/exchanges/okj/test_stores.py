@@ -13,7 +13,8 @@ import pytest
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
-from topgun.exchanges.okj import EXCHANGE, OKJDataStore, answers
+from topgun.exchanges._recent import Recent
+from topgun.exchanges.okj import EXCHANGE, OKJDataStore
 
 HERE = Path(__file__).parent
 FILES = [
@@ -240,7 +241,7 @@ async def test_what_is_over_never_comes_back(name: str, begin: Any, end: Any, kn
 
 def test_only_so_many_ended_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of what has ended has a limit; the oldest are forgotten."""
-    monkeypatch.setattr(answers, "_REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = told(OKJDataStore(), v5("orders", *(order(number, "filled") for number in (1, 2, 3))))
     store.onmessage(v5("orders", order(1), order(2), order(3)))
     assert list(store.orders) == [order(1)]

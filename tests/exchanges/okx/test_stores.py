@@ -12,6 +12,7 @@ import pytest
 from tests.exchanges.samples import Watched, tables
 from tests.support import FakeSocket, damaged, load, places, respond
 from topgun.errors import InitializeError
+from topgun.exchanges._recent import Recent
 from topgun.exchanges.okx import EXCHANGE, OKXDataStore
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ async def test_older_rows_of_an_order_change_nothing() -> None:
 
 def test_what_is_remembered_of_finished_orders_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first."""
-    monkeypatch.setattr("topgun.exchanges.okx.account._REMEMBERED", 2)
+    monkeypatch.setattr(Recent, "LIMIT", 2)
     store = OKXDataStore()
     store.onmessage(push("orders", *[order(number, "filled") for number in range(4)]))
     store.onmessage(push("orders", *[order(number) for number in range(4)]))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import one_or_more
 from .shapes import mapped, payload
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "AlgoOrder", "Balance", "FuturesOrder", "OcoOrder", "Position", "SpotOrder"]
 
-_REMEMBERED = 10_000  # orders that are over
 _CERTAIN = ("algoId", "algoType", "orderId")  # what asks for a part of the open orders
 
 
@@ -37,15 +37,13 @@ class _Open(DataStore):
     _REST_STATE: ClassVar[str] = "status"
 
     def _init(self) -> None:
-        self._over: dict[Hashable, None] = {}
+        self._over = Recent()
 
     def _hear(self, row: Any) -> None:
         """Take what the stream says of a row, unless a slow socket says it too late."""
         one_or_more(row, (*self._KEYS, self._STATE))
         if row[self._STATE] in self._FINAL:
-            self._over[self._ident(row)] = None
-            if len(self._over) > _REMEMBERED:
-                del self._over[next(iter(self._over))]
+            self._over.note(self._ident(row))
             self._delete([row])
         elif self._ident(row) not in self._over and self._later(row) is row:
             self._update([row])

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore, DataStoreCollection, Topic
+from .._recent import Recent
 from .._rows import one_or_more
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ __all__ = ["bitbankPrivateDataStore"]
 logger = logging.getLogger("topgun.exchanges.bitbank")
 
 _DOCS = "https://github.com/bitbankinc/bitbank-api-docs/blob/master/private-stream.md"
-_REMEMBERED = 10_000  # finished orders
 _LONGEST = 1000  # orders in an answer, however many there are
 _CERTAIN = frozenset({"from_id", "end_id", "since", "end"})  # an answer to a query with one of these is a part
 _TABLES = {
@@ -126,7 +126,7 @@ class SpotOrder(DataStore):
     _FINAL = frozenset({"FULLY_FILLED", "CANCELED_UNFILLED", "CANCELED_PARTIALLY_FILLED", "REJECTED"})
 
     def _init(self) -> None:
-        self._finished: dict[Hashable, None] = {}
+        self._finished = Recent()
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if msg["method"] == "spot_order_invalidation":
@@ -168,9 +168,8 @@ class SpotOrder(DataStore):
 
     def _finish(self, orders: list[Item]) -> None:
         self._delete(orders)
-        self._finished.update(dict.fromkeys(order["order_id"] for order in orders))
-        while len(self._finished) > _REMEMBERED:
-            del self._finished[next(iter(self._finished))]
+        for order in orders:
+            self._finished.note(order["order_id"])
 
 
 class MarginPayable(DataStore):

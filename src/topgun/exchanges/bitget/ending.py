@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from ...typedefs import Item
 
 __all__ = ["OpenOrders"]
-
-_REMEMBERED = 10_000  # orders that are over
 
 
 class OpenOrders(DataStore):
@@ -31,7 +30,7 @@ class OpenOrders(DataStore):
     _FINAL: ClassVar[frozenset[str]]
 
     def _init(self) -> None:
-        self._over: dict[Hashable, None] = {}  # oldest first
+        self._over = Recent()
 
     def _hear(self, rows: Sequence[Item]) -> None:
         """Take what the stream says of orders."""
@@ -41,9 +40,8 @@ class OpenOrders(DataStore):
     def _end(self, rows: Iterable[Item]) -> None:
         """Let orders go for good."""
         rows = list(rows)
-        self._over.update(dict.fromkeys(map(self._ident, rows)))
-        while len(self._over) > _REMEMBERED:
-            del self._over[next(iter(self._over))]
+        for row in rows:
+            self._over.note(self._ident(row))
         self._delete(rows)
 
     def _outdated(self, row: Item) -> bool:

@@ -6,6 +6,7 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import rows_of
 from .book import logger
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Accounts", "Clearing", "Orders"]
 
 _EXACT = Context(prec=100)  # balances have up to 18 decimals
-_REMEMBERED = 10_000  # orders that are over
 _PAGE = 100  # orders in an answer that was not told how many
 
 
@@ -52,7 +52,7 @@ class Orders(DataStore):
     }
 
     def _init(self) -> None:
-        self._over: dict[Any, None] = {}  # the ids of orders that have ended, oldest first
+        self._over = Recent()  # the ids of orders that have ended
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         order = msg["data"]
@@ -79,9 +79,7 @@ class Orders(DataStore):
     def _end(self, order: Item) -> None:
         """Let an order go; for good, unless its status is one that nobody has heard of."""
         if order["orderStatus"] in self._FINAL:
-            self._over[order["orderId"]] = None
-            if len(self._over) > _REMEMBERED:
-                del self._over[next(iter(self._over))]
+            self._over.note(order["orderId"])
         self._delete([order])
 
     def _outdated(self, row: Item) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...store import DataStore
+from .._recent import Recent
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -24,7 +25,6 @@ _PENDING = {  # what is left of an order, and what an event takes away from it
     "pending_amount": "latest_executed_amount",
     "pending_market_buy_amount": "latest_executed_market_buy_amount",
 }
-_REMEMBERED = 10_000  # orders
 
 
 class Order(DataStore):
@@ -46,10 +46,8 @@ class Order(DataStore):
     def _init(self) -> None:
         self._fed: dict[Key, Item] = {}  # what was ordered, where every fill since was told
         self._listed: dict[Key, Item] = {}  # the rows of the last list, as they came
-        self._ended: dict[Key, None] = {}
-        self._heard: dict[
-            Key, tuple[Item, Item]
-        ] = {}  # of each order that was filled in part: its last event, all fills
+        self._ended = Recent()
+        self._heard = Recent()  # of each order that was filled in part: its last event, all fills
 
     def connected(self) -> None:
         """Know that a connection begins: before it, fills may have been told to nobody."""
@@ -79,7 +77,7 @@ class Order(DataStore):
         key, row = _key(msg), self.get(msg)
         match msg["order_event"]:
             case "FILL" | "EXPIRY" | "CANCEL":
-                _remember(self._ended, key, None)
+                self._ended.note(key)
                 self._heard.pop(key, None)
                 self._fed.pop(key, None)
                 self._delete([msg])
@@ -95,7 +93,7 @@ class Order(DataStore):
         _, before = self._heard.get(key, ({}, {}))
         fills = {part: _decimal(before.get(part) or 0) + _decimal(msg.get(part) or 0) for part in _PENDING.values()}
         left = {field: _minus((row or {}).get(field), msg.get(part)) for field, part in _PENDING.items()}
-        _remember(self._heard, key, (msg, fills))
+        self._heard.note(key, (msg, fills))
         if row is not None:
             self._update([{**msg, **(self._left(key, row) if key in self._fed else left)}])
 
@@ -156,10 +154,3 @@ def _minus(pending: Any, part: Any) -> Any:
         return pending
     left = _decimal(pending) - _decimal(part)
     return f"{left:f}" if left > 0 else pending
-
-
-def _remember(orders: dict[Key, Any], key: Key, what: Any) -> None:
-    """Note something of an order, and forget the one that was noted first if there are too many."""
-    orders[key] = what
-    if len(orders) > _REMEMBERED:
-        del orders[next(iter(orders))]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import row_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Orders", "PositionSummary", "Positions", "listed", "row_of"]
 
 _PAGE = 100  # rows of an answer at most, and unless the request says otherwise
-_REMEMBERED = 10_000  # ended orders, closed positions
 
 
 class Open(DataStore):
@@ -29,12 +28,10 @@ class Open(DataStore):
     _MAXLEN = None
 
     def _init(self) -> None:
-        self._ended: OrderedDict[Any, None] = OrderedDict()
+        self._ended = Recent()
 
     def _end(self, row: Item) -> None:
-        self._ended[self._id(row)] = None
-        if len(self._ended) > _REMEMBERED:
-            self._ended.popitem(last=False)
+        self._ended.note(self._id(row))
         self._delete([row])
 
     def _has_ended(self, row: Item) -> bool:

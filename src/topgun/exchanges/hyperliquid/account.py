@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import one_or_more
 from .tables import Latest
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ...exchange import Requester
     from ...typedefs import Item
     from .answers import Answer
-
-_ENDED = 10_000  # orders that are remembered after their end
 
 
 class OrderUpdates(DataStore):
@@ -31,7 +30,7 @@ class OrderUpdates(DataStore):
     _MAXLEN = None
 
     def _init(self) -> None:
-        self._ended: dict[tuple[Any, Any], None] = {}
+        self._ended = Recent()
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         told = [
@@ -45,9 +44,7 @@ class OrderUpdates(DataStore):
         self._delete(over)
         for row in over:
             if row["status"] != "triggered":
-                self._ended[row["coin"], row["oid"]] = None
-                if len(self._ended) > _ENDED:
-                    del self._ended[next(iter(self._ended))]
+                self._ended.note((row["coin"], row["oid"]))
 
     def _onresponse(self, data: Answer, url: URL, requester: Requester | None = None) -> None:
         rows = [

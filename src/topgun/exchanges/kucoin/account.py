@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import row_of
 from .shapes import data_of, decimal, kind_of
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Orders", "Positions"]
 
-_REMEMBERED = 10_000  # orders that are over
 _PLACE = frozenset({"symbol", "status", "tradeType", "currentPage", "pageSize"})  # what of a query is understood
 _ANY_STATE = "/api/v1/orders"  # lists the orders that are over unless it is asked for the active ones
 
@@ -46,8 +45,8 @@ class Orders(DataStore):
     _CHANGED: ClassVar = frozenset({"open", "match", "update"})
 
     def _init(self) -> None:
-        self._ended: OrderedDict[Any, None] = OrderedDict()
-        self._triggered: OrderedDict[Any, None] = OrderedDict()  # stop orders
+        self._ended = Recent()
+        self._triggered = Recent()  # stop orders
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         order = data_of(msg, ("orderId", "type"))
@@ -76,16 +75,12 @@ class Orders(DataStore):
 
     def _end(self, orders: Sequence[Item]) -> None:
         for order in orders:
-            self._ended[order["orderId"]] = None
-        while len(self._ended) > _REMEMBERED:
-            self._ended.popitem(last=False)
+            self._ended.note(order["orderId"])
         self._delete(orders)
 
     def _trigger(self, order: Item, known: Item | None) -> None:
         """Take a stop order away, but not the order that it has become."""
-        self._triggered[order["orderId"]] = None
-        if len(self._triggered) > _REMEMBERED:
-            self._triggered.popitem(last=False)
+        self._triggered.note(order["orderId"])
         if known is None or _is_stop(known):
             self._delete([order])
 

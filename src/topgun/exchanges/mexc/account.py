@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import one_or_more
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "Executions", "Latest", "Orders", "Positions"]
 
-_REMEMBERED = 10_000  # orders that are over
 _PAGE = 20  # rows of an answer that names no number of them
 _STATUS = {"NEW": 1, "PARTIALLY_FILLED": 3}
 _SIDES = {"BUY": 1, "SELL": 2}
@@ -42,7 +42,7 @@ class Orders(DataStore):
     _MAXLEN = None
 
     def _init(self) -> None:
-        self._over: dict[str, None] = {}
+        self._over = Recent()
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         if "privateOrders" in msg:
@@ -52,9 +52,7 @@ class Orders(DataStore):
             [row] = one_or_more(msg["data"], ("orderId", "state"))
             row, is_open = {**row, "orderId": str(row["orderId"])}, row["state"] in (1, 2)
         if not is_open:
-            self._over[row["orderId"]] = None
-            if len(self._over) > _REMEMBERED:
-                del self._over[next(iter(self._over))]
+            self._over.note(row["orderId"])
             self._delete([row])
         elif row["orderId"] not in self._over:
             self._update([row])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import rows_of
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ...typedefs import Item
 
 __all__ = ["Answered", "OpenOrders", "is_v5", "named", "rows_of"]
-
-_REMEMBERED = 10_000  # orders that are over
 
 
 class Answered(DataStore):
@@ -71,7 +70,7 @@ class OpenOrders(Answered):
     _FINAL: ClassVar[frozenset[str]]
 
     def _init(self) -> None:
-        self._over: dict[Any, None] = {}  # the ids of orders that have ended, oldest first
+        self._over = Recent()  # the ids of orders that have ended
 
     def _rows_in(self, data: Any) -> list[Item]:
         return rows_of(data, (*self._KEYS, self._STATE))
@@ -80,9 +79,7 @@ class OpenOrders(Answered):
         for order in rows:
             ident, state = order[self._KEYS[0]], str(order[self._STATE])
             if state in self._FINAL:
-                self._over[ident] = None
-                if len(self._over) > _REMEMBERED:
-                    del self._over[next(iter(self._over))]
+                self._over.note(ident)
             if state not in self._OPEN:
                 self._delete([order])
             elif ident not in self._over:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from ...store import DataStore
+from .._recent import Recent
 from .._rows import rows_of
 from .shapes import Pages, covers, keyed
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Account", "AlgoOrders", "BalanceAndPosition", "Orders", "Positions", "SlicedOrders"]
 
 _PAGE = 100  # rows of an answer that does not say how many it wants
-_REMEMBERED = 10_000  # ids of orders that are over
 
 
 class Orders(DataStore):
@@ -39,7 +39,7 @@ class Orders(DataStore):
     _PARTIAL: ClassVar = ("state", "after", "before", "algoId", "algoClOrdId")  # what asks for a part of the orders
 
     def _init(self) -> None:
-        self._over: dict[str, None] = {}  # lately; an answer that was slow to learn of it must not bring them back
+        self._over = Recent()  # lately; an answer that was slow to learn of it must not bring them back
 
     def _onmessage(self, msg: Any, ws: Any = None) -> None:
         for order in rows_of(msg["data"], (*self._KEYS, "state")):
@@ -47,11 +47,9 @@ class Orders(DataStore):
             if state not in self._OPEN:
                 self._delete([order])
                 if state in self._FINAL:
-                    self._over[ident] = None
+                    self._over.note(ident)
             elif not self._outdated(order):
                 self._update([order])
-        while len(self._over) > _REMEMBERED:
-            del self._over[next(iter(self._over))]
 
     def _onresponse(self, data: Any, url: URL, requester: Requester | None = None) -> bool:
         key, query = self._KEYS[0], url.query
