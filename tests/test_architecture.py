@@ -48,7 +48,7 @@ VENUES = (
 ).split()
 
 
-SHARED = ("_crypto", "_pace", "_recent", "_rows")  # what exchanges have in common
+SHARED = ("_crypto", "_pace", "_recent", "_rows", "_stream")  # what exchanges have in common
 DECLARED = "readdress greet login heartbeat decode answer limit sign_message forget".split()
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+from .._stream import without
 from .rest import signature
 from .shapes import streams_in
 
@@ -92,10 +93,8 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
     """
     match subscription, unsubscription:
-        case {"method": "SUBSCRIBE", "params": [*streams]}, {"method": "UNSUBSCRIBE", "params": [*gone]}:
-            left = [stream for stream in streams if stream not in gone]
-            if len(left) < len(streams):
-                return {**subscription, "params": left} if left else None
+        case {"method": "SUBSCRIBE", "params": [*_]}, {"method": "UNSUBSCRIBE", "params": [*gone]}:
+            return without(subscription, "params", gone)
         case {"method": str(method)}, {"method": "userDataStream.unsubscribe", **others}:
             if method.startswith("userDataStream.subscribe") and not others.get("params"):
                 return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import LoginRefused
 from .._crypto import hmac_base64
 from .._pace import Pace
+from .._stream import pings, without
 
 if TYPE_CHECKING:
     from ...exchange import Link
@@ -47,14 +48,11 @@ def _answers_login(msg: Any) -> bool:
     return isinstance(msg, dict) and msg.get("event") in ("login", "error") and "arg" not in msg
 
 
-async def heartbeat(link: Link) -> None:
-    """Send Bitget's own ping at once and every 25 s.
+heartbeat = pings("ping", _PING)
+"""Send Bitget's own ping at once and every 25 s.
 
-    https://www.bitget.com/api-doc/common/websocket-intro
-    """
-    while not link.closed:
-        await link.send_str("ping")
-        await link.clock.sleep(_PING)
+https://www.bitget.com/api-doc/common/websocket-intro
+"""
 
 
 def forget(subscription: Any, unsubscription: Any) -> Any:
@@ -63,8 +61,6 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     https://www.bitget.com/api-doc/common/websocket-intro
     """
     match subscription, unsubscription:
-        case {"op": "subscribe", "args": [*channels]}, {"op": "unsubscribe", "args": [*gone]}:
-            left = [channel for channel in channels if channel not in gone]
-            if len(left) < len(channels):
-                return {**subscription, "args": left} if left else None
+        case {"op": "subscribe", "args": [*_]}, {"op": "unsubscribe", "args": [*gone]}:
+            return without(subscription, "args", gone)
     return subscription

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import LoginRefused
+from .._stream import pings, without
 from .rest import signature
 
 if TYPE_CHECKING:
@@ -37,14 +38,11 @@ async def login(link: Link) -> None:
         raise LoginRefused(answer)
 
 
-async def heartbeat(link: Link) -> None:
-    """Send Bybit's own ping at once and every 20 s; the connection would be cut after 10 quiet minutes.
+heartbeat = pings('{"op":"ping"}', _PING)
+"""Send Bybit's own ping at once and every 20 s; the connection would be cut after 10 quiet minutes.
 
-    https://bybit-exchange.github.io/docs/v5/ws/connect#how-to-send-the-heartbeat-packet
-    """
-    while not link.closed:
-        await link.send_str('{"op":"ping"}')
-        await link.clock.sleep(_PING)
+https://bybit-exchange.github.io/docs/v5/ws/connect#how-to-send-the-heartbeat-packet
+"""
 
 
 def sign_message(message: Any, link: Link) -> Any:
@@ -68,8 +66,6 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     https://bybit-exchange.github.io/docs/v5/ws/connect#how-to-subscribe-to-topics
     """
     match subscription, unsubscription:
-        case {"op": "subscribe", "args": [*topics]}, {"op": "unsubscribe", "args": [*gone]}:
-            left = [topic for topic in topics if topic not in gone]
-            if len(left) < len(topics):
-                return {**subscription, "args": left} if left else None
+        case {"op": "subscribe", "args": [*_]}, {"op": "unsubscribe", "args": [*gone]}:
+            return without(subscription, "args", gone)
     return subscription

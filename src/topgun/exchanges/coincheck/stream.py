@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LoginRefused
 from .._crypto import hmac_hex
+from .._stream import without
 
 if TYPE_CHECKING:
     from ...exchange import Link
@@ -55,8 +56,6 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     match subscription, unsubscription:
         case {"type": "subscribe", "channel": channel}, {"type": "unsubscribe", "channel": gone} if channel == gone:
             return None
-        case {"type": "subscribe", "channels": [*channels]}, {"type": "unsubscribe", "channels": [*gone]}:
-            left = [channel for channel in channels if channel not in gone]
-            if len(left) < len(channels):
-                return {**subscription, "channels": left} if left else None
+        case {"type": "subscribe", "channels": [*_]}, {"type": "unsubscribe", "channels": [*gone]}:
+            return without(subscription, "channels", gone)
     return subscription

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._pace import Pace
+from .._stream import pings
 from .actions import signed
 from .rest import is_mainnet
 
@@ -23,14 +24,11 @@ _PING = 30.0  # s between two pings; Hyperliquid closes a socket to which it has
 _GREETING = "Websocket connection established."
 
 
-async def heartbeat(link: Link) -> None:
-    """Send a ping at once and every 30 s.
+heartbeat = pings('{"method":"ping"}', _PING)
+"""Send a ping at once and every 30 s.
 
-    https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/timeouts-and-heartbeats
-    """
-    while not link.closed:
-        await link.send_str('{"method":"ping"}')
-        await link.clock.sleep(_PING)
+https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/timeouts-and-heartbeats
+"""
 
 
 def decode(frame: str | bytes) -> str | bytes:

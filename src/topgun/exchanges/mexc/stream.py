@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LoginRefused
 from .._crypto import hmac_hex
+from .._stream import pings, without
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -57,14 +58,11 @@ async def login(link: Link) -> None:
         raise LoginRefused(answer)
 
 
-async def heartbeat_contract(link: Link) -> None:
-    """Send MEXC's own ping at once and every 10 s.
+heartbeat_contract = pings('{"method":"ping"}', _PING_CONTRACT)
+"""Send MEXC's own ping at once and every 10 s.
 
-    https://www.mexc.com/api-docs/futures/websocket-api
-    """
-    while not link.closed:
-        await link.send_str('{"method":"ping"}')
-        await link.clock.sleep(_PING_CONTRACT)
+https://www.mexc.com/api-docs/futures/websocket-api
+"""
 
 
 def plain(frame: str | bytes) -> str | bytes:
@@ -99,14 +97,11 @@ def forget_contract(subscription: Any, unsubscription: Any) -> Any:
 # --- spot ---
 
 
-async def heartbeat_spot(link: Link) -> None:
-    """Send MEXC's own ping at once and every 15 s.
+heartbeat_spot = pings('{"method":"PING"}', _PING_SPOT)
+"""Send MEXC's own ping at once and every 15 s.
 
-    https://www.mexc.com/api-docs/spot-v3/websocket-market-streams
-    """
-    while not link.closed:
-        await link.send_str('{"method":"PING"}')
-        await link.clock.sleep(_PING_SPOT)
+https://www.mexc.com/api-docs/spot-v3/websocket-market-streams
+"""
 
 
 def forget_spot(subscription: Any, unsubscription: Any) -> Any:
@@ -115,10 +110,8 @@ def forget_spot(subscription: Any, unsubscription: Any) -> Any:
     https://www.mexc.com/api-docs/spot-v3/websocket-market-streams
     """
     match subscription, unsubscription:
-        case {"method": "SUBSCRIPTION", "params": [*channels]}, {"method": "UNSUBSCRIPTION", "params": [*gone]}:
-            left = [channel for channel in channels if channel not in gone]
-            if len(left) < len(channels):
-                return {**subscription, "params": left} if left else None
+        case {"method": "SUBSCRIPTION", "params": [*_]}, {"method": "UNSUBSCRIPTION", "params": [*gone]}:
+            return without(subscription, "params", gone)
     return subscription
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LoginRefused
 from .._crypto import hmac_base64
+from .._stream import pings, without
 
 if TYPE_CHECKING:
     from ...credentials import Credential
@@ -44,14 +45,11 @@ async def login_v5(link: Link) -> None:
         await _log_in(link, [signed])
 
 
-async def heartbeat(link: Link) -> None:
-    """Send OKJ's own ping at once and every 15 s; it is answered with ``pong``, which is no JSON.
+heartbeat = pings("ping", _PING)
+"""Send OKJ's own ping at once and every 15 s; it is answered with ``pong``, which is no JSON.
 
-    https://dev.okcoin.jp/en/#spot_ws-limit
-    """
-    while not link.closed:
-        await link.send_str("ping")
-        await link.clock.sleep(_PING)
+https://dev.okcoin.jp/en/#spot_ws-limit
+"""
 
 
 def decode(frame: str | bytes) -> str | bytes:
@@ -71,10 +69,8 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     https://dev.okj.com/apidoc/v5/en/
     """
     match subscription, unsubscription:
-        case {"op": "subscribe", "args": [*channels]}, {"op": "unsubscribe", "args": [*gone]}:
-            left = [channel for channel in channels if channel not in gone]
-            if len(left) < len(channels):
-                return {**subscription, "args": left} if left else None
+        case {"op": "subscribe", "args": [*_]}, {"op": "unsubscribe", "args": [*gone]}:
+            return without(subscription, "args", gone)
     return subscription
 
 

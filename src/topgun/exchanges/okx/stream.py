@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LoginRefused
 from .._crypto import hmac_base64
+from .._stream import pings, without
 
 if TYPE_CHECKING:
     from ...exchange import Link
@@ -37,14 +38,11 @@ async def login(link: Link) -> None:
         raise LoginRefused(told)
 
 
-async def heartbeat(link: Link) -> None:
-    """Send OKX's own ping at once and every 15 s; it answers with the text ``pong``.
+heartbeat = pings("ping", _PING)
+"""Send OKX's own ping at once and every 15 s; it answers with the text ``pong``.
 
-    https://www.okx.com/docs-v5/en/#overview-websocket-connect
-    """
-    while not link.closed:
-        await link.send_str("ping")
-        await link.clock.sleep(_PING)
+https://www.okx.com/docs-v5/en/#overview-websocket-connect
+"""
 
 
 def answer(msg: Any, link: Link) -> None:
@@ -62,8 +60,6 @@ def forget(subscription: Any, unsubscription: Any) -> Any:
     https://www.okx.com/docs-v5/en/#overview-websocket-unsubscribe
     """
     match subscription, unsubscription:
-        case {"op": "subscribe", "args": [*channels]}, {"op": "unsubscribe", "args": [*gone]}:
-            left = [channel for channel in channels if channel not in gone]
-            if len(left) < len(channels):
-                return {**subscription, "args": left} if left else None
+        case {"op": "subscribe", "args": [*_]}, {"op": "unsubscribe", "args": [*gone]}:
+            return without(subscription, "args", gone)
     return subscription

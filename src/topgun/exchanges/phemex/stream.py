@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import LoginRefused
 from .._crypto import hmac_hex
 from .._pace import Pace
+from .._stream import pings
 from .rest import VALIDITY
 
 if TYPE_CHECKING:
@@ -41,14 +42,11 @@ async def login(link: Link) -> None:
         raise LoginRefused(answer)
 
 
-async def heartbeat(link: Link) -> None:
-    """Send Phemex's own ping at once and every 10 s.
+heartbeat = pings(_PING, _PAUSE)
+"""Send Phemex's own ping at once and every 10 s.
 
-    https://phemex-docs.github.io/#heartbeat
-    """
-    while not link.closed:
-        await link.send_str(_PING)
-        await link.clock.sleep(_PAUSE)
+https://phemex-docs.github.io/#heartbeat
+"""
 
 
 def forget(subscription: Any, unsubscription: Any) -> Any:
