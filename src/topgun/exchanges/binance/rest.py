@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from yarl import URL
 
-from ...errors import SigningError
-from .._crypto import hmac_hex
+from .._crypto import hmac_hex, pem_base64
 
 if TYPE_CHECKING:
     from ...clock import Instant
@@ -79,21 +77,4 @@ def signature(secret: bytes, text: bytes) -> str:
 
     https://developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security
     """
-    return _base64(secret, text) if secret.startswith(b"-----BEGIN") else hmac_hex(secret, text)
-
-
-def _base64(pem: bytes, text: bytes) -> str:
-    try:
-        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415  (few have such a key)
-        from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa  # noqa: PLC0415
-    except ImportError:
-        raise SigningError("an Ed25519 or RSA key needs the package cryptography: pip install 'topgun[rsa]'") from None
-    try:  # unchecked: to prove the user's own key anew for every request would take 50 ms
-        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-    except (TypeError, ValueError):
-        key = None
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return b64encode(key.sign(text)).decode()
-    if isinstance(key, rsa.RSAPrivateKey):
-        return b64encode(key.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode()
-    raise SigningError("the secret begins like a PEM file, but is not an Ed25519 or RSA private key without a password")
+    return pem_base64(secret, text, edwards=True) if secret.startswith(b"-----BEGIN") else hmac_hex(secret, text)

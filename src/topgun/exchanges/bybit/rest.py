@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from ...errors import SigningError
-from .._crypto import hmac_hex
+from .._crypto import hmac_hex, pem_base64
 
 if TYPE_CHECKING:
     from ...clock import Instant
@@ -50,19 +48,4 @@ def signature(secret: bytes, text: bytes) -> str:
 
     https://bybit-exchange.github.io/docs/v5/guide#create-a-request
     """
-    return _rsa_base64(secret, text) if secret.startswith(b"-----BEGIN") else hmac_hex(secret, text)
-
-
-def _rsa_base64(pem: bytes, text: bytes) -> str:
-    try:
-        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415  (few have an RSA key)
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
-    except ImportError:
-        raise SigningError("an RSA key needs the package cryptography: pip install 'topgun[rsa]'") from None
-    try:  # unchecked: to prove the user's own key anew for every request would take 50 ms
-        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-    except (TypeError, ValueError):
-        key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise SigningError("the secret begins like a PEM file, but is not an RSA private key without a password")
-    return b64encode(key.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode()
+    return pem_base64(secret, text) if secret.startswith(b"-----BEGIN") else hmac_hex(secret, text)
