@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..clock import Instant
 
-__all__ = ["ZERO", "Ended", "Event", "Fill", "Level", "Order", "Placed", "Position", "Side", "Terms", "Trade"]
+__all__ = [
+    "ZERO",
+    "Ended",
+    "Event",
+    "Fill",
+    "Level",
+    "Order",
+    "Placed",
+    "Position",
+    "Side",
+    "Terms",
+    "Trade",
+    "amount_of",
+    "owned",
+    "trades_in",
+]
 
 Side: TypeAlias = Literal["buy", "sell"]
 Terms: TypeAlias = Literal["GTC", "IOC", "FOK", "PostOnly"]
@@ -117,3 +134,31 @@ class Ended:
 
 
 Event: TypeAlias = Placed | Trade | Fill | Ended
+
+
+def trades_in(events: Iterable[Event]) -> list[Trade]:
+    """Return what everybody is told of `events`."""
+    return [event for event in events if isinstance(event, Trade)]
+
+
+def owned(events: Iterable[Event], owner: str | None) -> list[Placed | Fill | Ended]:
+    """Return what happened to the orders of an account."""
+    return [event for event in events if not isinstance(event, Trade) and event.order.owner == owner]
+
+
+def amount_of(given: Any, step: Decimal, refusal: Exception, *, text: bool = False) -> Decimal:
+    """Return what a client gave as a size or price: a positive number that is a multiple of `step`.
+
+    Args:
+        given: A number, or its text.
+        step: Of sizes, or of prices.
+        refusal: What is raised if it is none.
+        text: Only a text will do.
+    """
+    try:
+        amount = Decimal(str(given)) if isinstance(given, str) or not text else ZERO
+    except InvalidOperation:
+        amount = ZERO
+    if not amount.is_finite() or amount <= 0 or amount % step:
+        raise refusal
+    return amount

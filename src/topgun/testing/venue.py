@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .market import Market
     from .orders import Event, Order, Side
 
-__all__ = ["LiveMarket", "Reply", "Request", "Venue", "hmac_hex"]
+__all__ = ["LiveMarket", "Reply", "Request", "Venue", "hmac_hex", "parsed"]
 
 OPENING = 10  # how often the crowd acts before anybody looks, so that there is a book and a past
 
@@ -48,10 +48,7 @@ class Request:
 
     def json(self) -> Any:
         """Return the body as JSON, ``None`` if it is not."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return parsed(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +196,11 @@ class LiveMarket:
 def hmac_hex(secret: str, text: str | bytes) -> str:
     """Return the lower-case hex HMAC-SHA256 of `text`."""
     return hmac.digest(secret.encode(), text.encode() if isinstance(text, str) else text, "sha256").hex()
+
+
+def parsed(frame: str | bytes) -> Any:
+    """Return a frame, or a body, as JSON; ``None`` if it is not."""
+    try:
+        return json.loads(frame)
+    except ValueError:
+        return None

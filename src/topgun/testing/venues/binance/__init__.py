@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned, trades_in
 from ...venue import Venue
 from .account import Account, Product
 from .api import PATHS, Api
@@ -155,9 +155,9 @@ class Binance(Venue):
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
         self._streams.expire()
-        self.feed.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.feed.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             account.book(ours)
             if ours:
                 self._streams.tell_account(api, market, ours)

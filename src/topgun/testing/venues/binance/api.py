@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ...venue import parsed
 from .signing import Refused, check_time, is_right
 
 if TYPE_CHECKING:
@@ -53,10 +54,7 @@ class Api:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a request."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"id": name, "method": str(method), **others} if isinstance(others.get("params", {}), dict):
                 try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill
+from ...venue import parsed
 from .rows import holding, order_event, position_event
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ class Streams:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"method": "SUBSCRIBE", "params": list(streams), "id": name}:
                 link.topics.update(dict.fromkeys(map(str, streams)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned, trades_in
 from ...venue import Venue
 from .account import Account
 from .public import Public
@@ -95,9 +95,9 @@ class Bitbank(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.stream.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.stream.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             for message in account.book(market, ours):
                 self.pubnub.publish(account.channel, message)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...orders import ZERO
+from ...orders import amount_of
 from ...venue import Reply, hmac_hex
 from .account import Ticket
 from .shapes import order_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
     from ...market import Market
     from ...orders import Order, Side
@@ -227,10 +227,4 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal, code: int) -> D
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(str(values.get(name)))
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= 0 or amount % step:
-        raise Refused(code)
-    return amount
+    return amount_of(values.get(name), step, Refused(code))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned, trades_in
 from ...venue import Venue
 from .account import Account
 from .rest import Refused, Rest
@@ -78,9 +78,9 @@ class BitFlyer(Venue):
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
         happened = [*events, *self._expire(market)]
-        self.stream.publish(market, [event for event in happened if isinstance(event, Trade)])
+        self.stream.publish(market, trades_in(happened))
         for api, account in self.accounts.items():
-            ours = [event for event in happened if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(happened, api)
             account.book(ours)
             if ours:
                 self.stream.tell_account(api, [order_event(event, self.now()) for event in ours])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill, Trade
+from ...venue import parsed
 from .public import Feed, pushed, topic_of
 from .rows import asset, fill_row, futures_account, history, order_row, position
 from .trading import Refused
@@ -46,10 +46,7 @@ class Stream:
         if frame == "ping":
             link.send("pong")
             return
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"op": "login", "args": [dict(values)]}:
                 self._log_in(link, values)

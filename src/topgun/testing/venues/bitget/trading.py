@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from ...orders import ZERO
+from ...orders import amount_of
 from .account import LEVERAGE, Ticket
 from .shapes import ident
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from ...market import Market
     from ...orders import Order, Side, Terms
@@ -162,10 +162,4 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal) -> Decimal:
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(values[name]) if isinstance(values.get(name), str) else ZERO
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= 0 or amount % step:
-        raise Refused("40020", f"Parameter {name} error")
-    return amount
+    return amount_of(values.get(name), step, Refused("40020", f"Parameter {name} error"), text=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Ended, Fill, Placed
+from ...venue import parsed
 from ...view import SIDES, View
 from .gate import SOCKET, Refused
 from .shapes import book10, execution, instrument, level, margin, moment, order_row, position, quote, trade, wallet
@@ -64,10 +64,7 @@ class Stream:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame. The text ``ping`` is no JSON, and its answer is none either: topgun sends none."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"op": "subscribe"}:
                 self._subscribe(link, heard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned, trades_in
 from ...venue import Venue
 from .account import Account
 from .rest import Rest
@@ -82,9 +82,9 @@ class BitTrade(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.stream.feed.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.stream.feed.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             account.book(ours)
             if ours:
                 self.stream.reports.tell(api, market, ours)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ...script import Fault
+from ...venue import parsed
 from .private import PRIVATE, Reports
 from .public import PUBLIC, RETAIL, Feed
 from .signing import right, stale
@@ -77,10 +77,7 @@ class Stream:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         ways = {PUBLIC: self._hear_public, PRIVATE: self._hear_private, RETAIL: self._hear_retail}
         ways[link.path](link, heard)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
-from ...orders import ZERO, Trade
+from ...orders import ZERO, Trade, amount_of
 from .account import Ticket, coins_of
 from .shapes import ident
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from ...market import Market
     from ...orders import Order, Side, Terms
@@ -136,10 +136,4 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal) -> Decimal:
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(str(values.get(name)))
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= 0 or amount % step:
-        raise Refused("invalid-parameter", f"invalid {name}")
-    return amount
+    return amount_of(values.get(name), step, Refused("invalid-parameter", f"invalid {name}"))

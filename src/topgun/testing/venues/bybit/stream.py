@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill, Trade
-from ...venue import hmac_hex
+from ...venue import hmac_hex, parsed
 from .public import CATEGORIES, Feed
 from .rows import execution, order_row, position, wallet
 from .shapes import ident
@@ -45,10 +44,7 @@ class Stream:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         if link.path == TRADE:
             self._trade.hear(link, heard)
             return

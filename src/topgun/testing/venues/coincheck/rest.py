@@ -5,11 +5,11 @@ A refusal has the form that Coincheck's have, ``{"success": false, "error": "...
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
 
-from ...orders import ZERO, Trade
+from ...orders import ZERO, Trade, amount_of
 from ...venue import Reply
 from .account import Ticket
 from .gate import Refused
@@ -163,13 +163,7 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal) -> Decimal:
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(str(values.get(name)))
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= 0 or amount % step:
-        raise Refused(f"{name.capitalize()} is invalid")
-    return amount
+    return amount_of(values.get(name), step, Refused(f"{name.capitalize()} is invalid"))
 
 
 def _affordable(market: Market, yen: Decimal) -> Decimal:

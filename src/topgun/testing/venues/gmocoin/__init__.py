@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned
 from ...venue import Reply, Venue
 from .account import Account, Product
 from .rest import Rest
@@ -93,7 +93,7 @@ class GMOCoin(Venue):
         self._cut()
         self.stream.publish(market, events)
         for api in self.accounts:
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             if ours:
                 self.stream.tell_account(api, market, ours)
 

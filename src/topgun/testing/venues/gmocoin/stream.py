@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ...orders import Ended, Fill, Placed, Trade
+from ...orders import Ended, Fill, Placed, trades_in
+from ...venue import parsed
 from ...view import View
 from .account import Execution, Lot
 from .shapes import book, execution_event, instant, order_event, position, summaries, ticker, trade
@@ -48,10 +48,7 @@ class Stream:
         if before is not None and now - before < self._venue.spacing_ns:
             link.send({"error": "ERR-5003 Request too many."})
             return
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"command": "subscribe", "channel": str(channel)} if topic := self._topic(link, channel, heard):
                 link.topics[topic] = None
@@ -88,7 +85,7 @@ class Stream:
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Tell everybody what happened on a market."""
-        name, trades = market.name, [event for event in events if isinstance(event, Trade)]
+        name, trades = market.name, trades_in(events)
         changed = self._views[name].step() is not None
         if changed:
             self._tell(f"orderbooks_{name}", self._book(name), update=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from ...orders import ZERO
+from ...orders import ZERO, amount_of
 from .account import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from ...market import Market
     from ...orders import Order, Side, Terms
@@ -175,10 +175,4 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal) -> Decimal:
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(values[name]) if isinstance(values.get(name), str) else ZERO
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= 0 or amount % step:
-        raise parameter(name)
-    return amount
+    return amount_of(values.get(name), step, parameter(name), text=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import owned, trades_in
 from ...venue import Reply, Venue
 from .account import Account
 from .gate import Gate, Refused, Wallet
@@ -100,9 +100,9 @@ class Hyperliquid(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.stream.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.stream.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             fills = account.book(market, ours)
             if ours:
                 self.stream.tell_account(account, market, ours, fills)

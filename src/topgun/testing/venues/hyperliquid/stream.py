@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ...venue import parsed
 from ...view import View
 from .gate import UNREADABLE, Refused
 from .info import DEPTH, NOBODY
@@ -49,10 +50,7 @@ class Stream:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"method": "ping"}:
                 link.send({"channel": "pong"})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill, Placed
+from ...venue import parsed
 from ...view import SIDES, View
 from .shapes import balance, levels, order_event, plain, position, ticker, trade, wallet
 
@@ -89,10 +89,7 @@ class Stream:
         heard = self._heard.setdefault(link.number, deque(maxlen=MOST))
         too_many = len(heard) == MOST and now - heard[0] < WINDOW
         heard.append(now)
-        try:
-            said = json.loads(frame)
-        except ValueError:
-            said = None
+        said = parsed(frame)
         if not isinstance(said, dict):
             link.send({"type": "error", "code": 400, "data": "message is not JSON"})
             return

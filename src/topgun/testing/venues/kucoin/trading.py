@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from ...orders import ZERO
+from ...orders import ZERO, amount_of
 from .account import Ticket
 from .shapes import name_of, order_row
 from .signing import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from ...market import Market
     from ...orders import Order, Side, Terms
@@ -136,10 +136,4 @@ def _amount(values: Mapping[str, Any], name: str, step: Decimal) -> Decimal:
     Raises:
         Refused: It is not.
     """
-    try:
-        amount = Decimal(str(values.get(name, "")))
-    except InvalidOperation:
-        amount = ZERO
-    if not amount.is_finite() or amount <= ZERO or amount % step:
-        raise Refused("400100", f"{name} invalid")
-    return amount
+    return amount_of(values.get(name), step, Refused("400100", f"{name} invalid"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Fill, Trade
+from ...orders import Fill, owned, trades_in
 from ...venue import Venue
 from .account import CONTRACT, Account, Product
 from .public import Feed
@@ -93,9 +93,9 @@ class MEXC(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.feed.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.feed.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             stream = self._spot if self.products[market.name].is_spot else self._contracts
             for event in ours:
                 if isinstance(event, Fill):

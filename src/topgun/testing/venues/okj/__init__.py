@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import Trade
+from ...orders import Trade, trades_in
 from ...venue import Venue
 from .account import Account
 from .rest import Rest
@@ -88,7 +88,7 @@ class OKJ(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.stream.feed.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.stream.feed.publish(market, trades_in(events))
         ours = [event for event in events if not isinstance(event, Trade)]
         if ours:
             self.account.book(ours)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill
+from ...venue import parsed
 from .feed import BARS, CHANNELS, Feed
 from .shapes import balance, number, order_row
 from .trading import API, Refused
@@ -48,10 +48,7 @@ class Stream:
         if frame == "ping":
             link.send("pong")
             return
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"op": "login", "args": [dict(args)]}:
                 self._log_in(link, args)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from ...venue import parsed
 from .feed import CHANNELS3
 from .shapes import balance3, order_row3
 from .trading import API
@@ -44,10 +44,7 @@ class Stream3:
         if frame == "ping":
             link.send("pong")
             return
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"op": "login", "args": [key, passphrase, time, sign]}:
                 self._log_in(link, key, passphrase, time, sign)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...market import Market
-from ...orders import ZERO, Trade
+from ...orders import ZERO, owned, trades_in
 from ...venue import Venue
 from .account import LEVERAGE, Account, Product
 from .rest import Rest
@@ -138,9 +138,9 @@ class OKX(Venue):
 
     def publish(self, market: Market, events: Sequence[Event]) -> None:
         """Book what happened on a market and tell it to those who subscribed to it."""
-        self.stream.feed.publish(market, [event for event in events if isinstance(event, Trade)])
+        self.stream.feed.publish(market, trades_in(events))
         for api, account in self.accounts.items():
-            ours = [event for event in events if not isinstance(event, Trade) and event.order.owner == api]
+            ours = owned(events, api)
             account.book(ours)
             if ours:
                 self.stream.tell_account(api, market, ours)

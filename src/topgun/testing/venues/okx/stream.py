@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Ended, Fill
+from ...venue import parsed
 from .public import BUSINESS, PUBLIC, TBT, Feed
 from .rest import VALIDITY, digest
 from .shapes import account_row, coin_rows, order_row, position_row
@@ -43,10 +43,7 @@ class Stream:
         if frame == "ping":
             link.send("pong")
             return
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"op": "login", "args": [dict(args)]}:
                 self._log_in(link, args)

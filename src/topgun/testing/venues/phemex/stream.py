@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ...orders import Fill
-from ...venue import hmac_hex
+from ...venue import hmac_hex, parsed
 from .account import Moment, moment_of
 from .public import DEPTHS, INTERVALS, Feed
 from .shapes import account_row, order_row, position_row
@@ -47,10 +47,7 @@ class Stream:
 
     def hear(self, link: Link, frame: str | bytes) -> None:
         """Answer a frame."""
-        try:
-            heard = json.loads(frame)
-        except ValueError:
-            heard = None
+        heard = parsed(frame)
         match heard:
             case {"method": "server.ping", "id": number}:
                 link.send({"error": None, "id": number, "result": "pong"})
