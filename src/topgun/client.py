@@ -275,7 +275,8 @@ class Client:
         response = await self._sender.request(method, join(self._base_url, url), **kwargs)
         requesters[response] = self
         asked = kwargs.get("json") if kwargs.get("data") is None else kwargs["data"]
-        questions[response] = asked.copy() if isinstance(asked, dict) else asked  # the caller may use it again
+        if asked is not None:
+            questions[response] = asked.copy() if isinstance(asked, dict) else asked  # the caller may use it again
         return response
 
     async def _connect(self, url: URL, **kwargs: Any) -> aiohttp.ClientWebSocketResponse:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .clock import Clock, Instant
     from .credentials import Credential
     from .store import DataStoreCollection
+
+T = TypeVar("T")
 
 __all__ = [
     "Answer",
@@ -336,15 +338,16 @@ questions: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 def requester_of(response: object) -> Requester | None:
     """Return the door back to the client that `response` came from, ``None`` for a foreign response."""
-    try:
-        return requesters.get(response)
-    except TypeError:  # not weakly referable: a test's stand-in
-        return None
+    return _known(requesters, response)
 
 
 def question_of(response: object) -> Any:
     """Return the body that the request of `response` was given, ``None`` without one and for a foreign response."""
+    return _known(questions, response)
+
+
+def _known(answers: WeakKeyDictionary[Any, T], response: object) -> T | None:
     try:
-        return questions.get(response)
-    except TypeError:  # as above
+        return answers.get(response)
+    except TypeError:  # not weakly referable: a test's stand-in
         return None

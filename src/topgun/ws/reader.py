@@ -146,14 +146,19 @@ class Reader:
             msg = await receive()
             kind = msg.type
             if kind is _TEXT or kind is _BINARY:
-                message = _UNDECODED if answer is None else await self._answered(msg.data, answer)
+                message = _UNDECODED
+                if answer is not None:
+                    message = self._decoded(msg.data)
+                    if (reply := self._reply(message, answer)) is not None:
+                        await self._send(self._raw.send_str, reply)
                 # A call, not a coroutine: no handler that is a plain function makes the loop switch.
                 waiting = dispatch(msg.data, iter(text if kind is _TEXT else binary), message)
                 if waiting is not None:
                     await waiting
                 self.heard = now = monotonic()
             elif kind is _PING:
-                await self._send(self._raw.pong, msg.data) if self._autoping else None
+                if self._autoping:
+                    await self._send(self._raw.pong, msg.data)
             elif kind is _PONG:
                 self.pongs.take(msg.data)
             else:
@@ -225,18 +230,14 @@ class Reader:
             return self._load(data)
         return _UNDECODED
 
-    async def _answered(self, data: str | bytes, answer: Callable[[Any], str | None]) -> Any:
-        """Send back what the venue wants to hear on this frame, and return its message."""
-        message = self._decoded(data)
+    def _reply(self, message: Any, answer: Callable[[Any], str | None]) -> str | None:
+        """Return what the venue wants to hear on a message, ``None`` = nothing."""
         if message is not _UNDECODED:
             try:
-                text = answer(message)
+                return answer(message)
             except Exception:
                 logger.exception("%s: a frame could not be answered", self._place)
-            else:
-                if text is not None:
-                    await self._send(self._raw.send_str, text)
-        return message
+        return None
 
     async def _send(self, send: Callable[[Any], Awaitable[None]], data: Any) -> None:
         with suppress(ConnectionError, aiohttp.ClientError):  # the reader is about to learn of it
